@@ -1,0 +1,48 @@
+"""Seeds: the seed of each attempt at a sample, and seeding every random number generator with one call."""
+
+from __future__ import annotations
+
+import hashlib
+import random
+import sys
+
+
+def sample_seed(root_seed: int, split: str, index: int, attempt: int = 0) -> int:
+    """Return the 128-bit seed of one attempt at one sample.
+
+    It is the first 16 bytes, big-endian, of SHA-256 of `{root_seed}_{split}_{index}` for attempt 0 and of
+    `{root_seed}_{split}_{index}_{attempt}` for later ones, so it depends on nothing else: not on batches,
+    workers or order. Attempt 0 is CALT's seed (calt-x 1.5.0).
+
+    Args:
+        root_seed: the dataset's `root_seed`.
+        split: the split's name.
+        index: position of the sample in its split, from 0.
+        attempt: 0 for the first try, k for the try after k rejections.
+    """
+    text = f"{root_seed}_{split}_{index}" if attempt == 0 else f"{root_seed}_{split}_{index}_{attempt}"
+    return int.from_bytes(hashlib.sha256(text.encode()).digest()[:16], "big")
+
+
+def numpy_seed(seed: int) -> int:
+    """Return a 32-bit seed for `numpy.random.seed`, which refuses the 128-bit seeds that generators get.
+
+    The whole seed is hashed (SHA-256, first 4 bytes, big-endian), so no part of it is ignored.
+    `numpy.random.default_rng(seed)` takes the 128-bit seed as it is and needs no helper.
+    """
+    return int.from_bytes(hashlib.sha256(str(seed).encode()).digest()[:4], "big")
+
+
+def seed_all(seed: int) -> None:
+    """Seed `random` and, where they are loaded, NumPy's, SymPy's and SageMath's global generators.
+
+    A library that is not imported yet is not imported for this: import at the top of the generator's file
+    what the generator draws random numbers from.
+    """
+    random.seed(seed)
+    if "numpy" in sys.modules:
+        sys.modules["numpy"].random.seed(numpy_seed(seed))
+    if "sympy.core.random" in sys.modules:
+        sys.modules["sympy.core.random"].seed(seed)
+    if "sage.misc.randstate" in sys.modules:
+        sys.modules["sage.misc.randstate"].set_random_seed(seed)
