@@ -33,3 +33,11 @@ class SampleError(AlgebrasetError):
 
 class ShardError(AlgebrasetError):
     """A shard is missing, damaged or not the planned one; the text names the file."""
+
+
+class FormatError(AlgebrasetError):
+    """A value does not fit the text or JSON Lines format; the sample loop adds which sample it was."""
+
+
+class StatisticsError(AlgebrasetError):
+    """A statistics function returned something that is no finite number; the text names the metric."""

@@ -1,0 +1,38 @@
+# make data    the default dataset, in data/       make test    all tests
+# make lint    ruff, snakefmt, snakemake --lint    make clean   remove what make made
+# Everything runs in .venv of this clone; PYTHON chooses the interpreter (3.11 or newer), CORES the processes.
+
+PYTHON ?= python3
+CORES ?= 2
+BIN := .venv/bin
+
+.PHONY: data test lint clean
+
+data: .venv/data
+	$(BIN)/snakemake --cores $(CORES)
+
+test: .venv/test
+	$(BIN)/python -m pytest $(PYTEST_ARGS)
+
+lint: .venv/test
+	$(BIN)/ruff check .
+	$(BIN)/ruff format --check .
+	$(BIN)/snakefmt --check Snakefile workflow
+	$(BIN)/snakemake --lint
+
+clean:
+	rm -rf .venv .snakemake data .pytest_cache .ruff_cache .hypothesis
+
+.venv/bin/python:
+	$(PYTHON) -c 'import sys; sys.exit("algebraset needs Python 3.11 or newer, this is " + sys.version.split()[0] + ": make PYTHON=...") if sys.version_info < (3, 11) else 0'
+	$(PYTHON) -m venv .venv
+
+# The stamps say what is installed: data needs the pinned requirements, test the tools for tests as well.
+.venv/data: .venv/bin/python requirements.txt pyproject.toml
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check -r requirements.txt
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check --no-deps -e .
+	touch $@
+
+.venv/test: .venv/data requirements-dev.txt
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check -r requirements-dev.txt
+	touch $@

@@ -1,0 +1,12 @@
+"""`python -m algebraset`: restarted with fixed string hashing, as jobs run, so that samples come out the same."""
+
+import os
+import sys
+
+if __name__ == "__main__":
+    if sys.flags.hash_randomization:
+        os.environ["PYTHONHASHSEED"] = "0"
+        os.execv(sys.executable, [sys.executable, *sys.orig_argv[1:]])
+    from algebraset.cli import main
+
+    sys.exit(main())

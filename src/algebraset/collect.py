@@ -1,0 +1,267 @@
+"""Collect: check the shards, concatenate them, merge their statistics and write the manifest."""
+
+from __future__ import annotations
+
+import hashlib
+import os
+import shutil
+import subprocess
+from collections import Counter
+from collections.abc import Callable, Iterator, Mapping
+from pathlib import Path
+from typing import Any
+
+from algebraset.config import as_config
+from algebraset.duplicates import count_duplicates
+from algebraset.errors import ConfigError, ShardError
+from algebraset.formats import read_samples, write_atomically
+from algebraset.plan import Batch, Shard, batch, data_files, num_batches, shard_dir
+from algebraset.shards import (
+    BLOCK,
+    delete_shard,
+    read_digests,
+    read_header,
+    require_planned,
+    shard_files,
+    unplanned_files,
+)
+from algebraset.statistics import SplitStatistics, Timing, dump_json, load_json
+from algebraset.version import __version__
+
+
+def concatenate(dataset: Mapping[str, Any], fingerprint: str, split: str, kind: str) -> None:
+    """Write a split's final file from its shards, which are checked on the way; memory does not grow with the split.
+
+    Args:
+        dataset: the resolved dataset.
+        fingerprint: what the shards must have been made with.
+        split: name of the split.
+        kind: "text" or "json".
+
+    Raises:
+        ShardError: a shard is missing, damaged, not planned or of another dataset. Damaged shards and those of other
+            datasets are deleted, so that the next run makes them anew; the final file stays as it was.
+    """
+    target = data_files(dataset, split)[kind]
+    temporary = target.with_name(f".{target.name}.{os.getpid()}.tmp")
+    problems = []
+    try:
+        with open(temporary, "wb") as output:
+            for _, shard, header in _headers(dataset, fingerprint, split, problems):
+                path = shard_files(shard)[kind]
+                if not _copy(path, output, header["files"][kind]):
+                    problems.append(f"{path} is damaged: its checksum is not that of its samples")
+                    delete_shard(shard)
+        _raise(problems, split)
+        os.replace(temporary, target)
+    finally:
+        temporary.unlink(missing_ok=True)
+
+
+def merge_statistics(dataset: Mapping[str, Any], fingerprint: str) -> dict[str, Any]:
+    """Merge the sidecars of all splits into `statistics.json`; return its content.
+
+    Raises:
+        ShardError: as `concatenate`.
+    """
+    splits: dict[str, Any] = {}
+    timing: dict[str, Any] = {}
+    problems: list[str] = []
+    for split, num_samples in dataset["splits"].items():
+        statistics, rejected, generation = SplitStatistics(), Counter[str](), Timing()
+        intervals: list[tuple[float, float]] = []
+        for _, _, header in _headers(dataset, fingerprint, split, problems):
+            statistics.merge(SplitStatistics.from_state(header["statistics"]))
+            rejected.update(header["rejected"])
+            clock = header["timing"]
+            if clock["generation"]:
+                generation.merge(Timing(clock["generation"]))
+            intervals.append((clock["started"], clock["finished"]))
+        splits[split] = {
+            "num_samples": num_samples,
+            **statistics.result(),
+            "rejected": dict(sorted(rejected.items())),
+        }
+        seconds = _covered(intervals)
+        timing[split] = {
+            "total_time": seconds,
+            "samples_per_second": num_samples / seconds if seconds > 0 else None,
+            "generation_time": generation.result(),
+        }
+    _raise(problems, "the dataset")
+    scratch = Path(dataset["save_dir"]) / "shards"
+    counts = count_duplicates({split: _digests(dataset, split) for split in splits}, dict(dataset["splits"]), scratch)
+    for split, found in counts.items():
+        splits[split] |= found
+    summary = {"splits": splits, "timing": timing}
+    write_atomically(Path(dataset["save_dir"]) / "statistics.json", dump_json(summary, indent=2) + "\n")
+    return summary
+
+
+def write_manifest(dataset: Mapping[str, Any], fingerprint: str) -> dict[str, Any]:
+    """Write `manifest.json` and `SHA256SUMS` of a finished dataset; return the manifest.
+
+    The manifest says how the dataset came about; `SHA256SUMS` covers the data files alone, so it is the same
+    wherever the dataset is built.
+
+    Raises:
+        ShardError: as `concatenate`, or a final file has not the bytes that its shards have.
+    """
+    folder = Path(dataset["save_dir"])
+    files: dict[str, Any] = {}
+    versions: dict[str, set[str]] = {}
+    sources: dict[str, Any] = {}
+    problems: list[str] = []
+    for split, num_samples in dataset["splits"].items():
+        expected: Counter[str] = Counter()
+        for _, _, header in _headers(dataset, fingerprint, split, problems):
+            sources = header["sources"]
+            for name, version in header["versions"].items():
+                versions.setdefault(name, set()).add(version)
+            expected.update({kind: known["bytes"] for kind, known in header["files"].items()})
+        for kind, path in data_files(dataset, split).items():
+            entry = _describe(path)
+            if (entry["lines"], entry["bytes"]) != (num_samples, expected[kind]):
+                problems.append(f"{path} is not what its shards add up to: remove it and run again")
+            files[path.name] = entry
+    _raise(problems, "the dataset")
+    summary = load_json((folder / "statistics.json").read_bytes())
+    manifest = {
+        "config": as_config(dataset),
+        "fingerprint": fingerprint,
+        "sources": sources,
+        # More than one version of a name means that a run was continued after an update.
+        "versions": {name: ", ".join(sorted(found)) for name, found in sorted(versions.items())},
+        "collected_with": {"algebraset": __version__, "git_commit": _git_commit()},
+        "files": files,
+        "statistics_sha256": statistics_digest(summary),
+    }
+    write_atomically(folder / "manifest.json", dump_json(manifest, indent=2) + "\n")
+    sums = "".join(f"{entry['sha256']}  {name}\n" for name, entry in files.items())
+    write_atomically(folder / "SHA256SUMS", sums)
+    return manifest
+
+
+def check_answers(dataset: Mapping[str, Any], check: Callable[[Any, Any], Any]) -> Iterator[tuple[str, int, list[str]]]:
+    """Verify all answers of a finished dataset in their text form, as another system may do.
+
+    Args:
+        dataset: the resolved dataset.
+        check: the check function, which gets problem and answer with every leaf as text.
+
+    Yields:
+        Per split its name, the number of answers, and for each wrong one a line that names it.
+
+    Raises:
+        ConfigError: the dataset has no JSON Lines file.
+        FormatError: a line is no sample.
+    """
+    for split in dataset["splits"]:
+        path = Path(dataset["save_dir"]) / f"{split}_data.jsonl"
+        if not path.is_file():
+            raise ConfigError(f"{path} is missing: answers are checked in the JSON Lines files (save_json)")
+        failed, count = [], 0
+        for count, (problem, answer) in enumerate(read_samples(path), 1):
+            try:
+                right = check(problem, answer)
+            except Exception as error:
+                failed.append(f"{path}, line {count}: {type(error).__name__}: {error}")
+                continue
+            if not right:
+                failed.append(f"{path}, line {count}: {problem!r} has the answer {answer!r}")
+        yield split, count, failed
+
+
+def statistics_digest(summary: Mapping[str, Any]) -> str:
+    """Return the SHA-256 of the reproducible part of the statistics: all but what the clock says."""
+    return hashlib.sha256(dump_json(summary["splits"]).encode()).hexdigest()
+
+
+def _headers(
+    dataset: Mapping[str, Any], fingerprint: str, split: str, problems: list[str]
+) -> Iterator[tuple[Batch, Shard, dict[str, Any]]]:
+    """Yield the planned shards of a split with their headers; append to `problems` what is wrong with others."""
+    save_dir, count = dataset["save_dir"], num_batches(dataset, split)
+    foreign = unplanned_files(shard_dir(save_dir, split), count)
+    if foreign:
+        names = ", ".join(path.name for path in foreign[:5]) + (", ..." if len(foreign) > 5 else "")
+        problems.append(
+            f"{foreign[0].parent} has {len(foreign)} files that are in no planned batch ({names}): "
+            "they may come from an earlier config; delete them if nobody needs them"
+        )
+    for number in range(count):
+        planned = batch(dataset, split, number)
+        shard = Shard.of(save_dir, planned)
+        try:
+            header = read_header(shard.sidecar)
+            require_planned(header, shard.sidecar, planned, fingerprint)
+        except ShardError as error:
+            problems.append(str(error))
+            delete_shard(shard)
+            continue
+        yield planned, shard, header
+
+
+def _digests(dataset: Mapping[str, Any], split: str) -> Iterator[bytes]:
+    problems: list[str] = []
+    for number in range(num_batches(dataset, split)):
+        shard = Shard.of(dataset["save_dir"], batch(dataset, split, number))
+        try:
+            yield read_digests(shard.sidecar, read_header(shard.sidecar))
+        except ShardError as error:
+            problems.append(str(error))
+            delete_shard(shard)
+    _raise(problems, split)
+
+
+def _copy(path: Path, output: Any, known: Mapping[str, Any]) -> bool:
+    """Append a file to another; return whether it has the known size and checksum."""
+    digest, size = hashlib.sha256(), 0
+    try:
+        with open(path, "rb", buffering=0) as file:
+            while block := file.read(BLOCK):
+                digest.update(block)
+                output.write(block)
+                size += len(block)
+    except FileNotFoundError:
+        return False
+    return size == known["bytes"] and digest.hexdigest() == known["sha256"]
+
+
+def _raise(problems: list[str], what: str) -> None:
+    if problems:
+        listed = "\n".join(f"- {problem}" for problem in problems[:20])
+        more = f"\n- and {len(problems) - 20} more" if len(problems) > 20 else ""
+        raise ShardError(
+            f"{what}: {len(problems)} shards or files are not as planned:\n{listed}{more}\n"
+            "Shards that were damaged are deleted: run again to make them anew; all others are kept."
+        )
+
+
+def _describe(path: Path) -> dict[str, Any]:
+    digest, size, lines = hashlib.sha256(), 0, 0
+    with open(path, "rb", buffering=0) as file:
+        while block := file.read(BLOCK):
+            digest.update(block)
+            size += len(block)
+            lines += block.count(b"\n")
+    return {"bytes": size, "lines": lines, "sha256": digest.hexdigest()}
+
+
+def _covered(intervals: list[tuple[float, float]]) -> float:
+    """Return for how many seconds at least one of the intervals lasted (batches overlap, and runs are resumed)."""
+    total, end = 0.0, float("-inf")
+    for start, stop in sorted(intervals):
+        total += max(0.0, stop - max(start, end))
+        end = max(end, stop)
+    return total
+
+
+def _git_commit() -> str | None:
+    """Return the commit of algebraset's checkout, with "-dirty" if it was changed; None outside a checkout."""
+    git = shutil.which("git")
+    if git is None:
+        return None
+    command = [git, "-C", str(Path(__file__).parent), "describe", "--always", "--dirty", "--abbrev=40", "--exclude=*"]
+    result = subprocess.run(command, capture_output=True, text=True, check=False)
+    return result.stdout.strip() or None if result.returncode == 0 else None

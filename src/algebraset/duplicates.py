@@ -1,0 +1,85 @@
+"""Duplicates: how many problems occur twice in a split, and how many are shared between splits.
+
+Problems are compared by 128-bit digests. These are counted in parts by their first bits, so memory stays bounded:
+a part of `PART_SIZE` digests takes about 0.2 GB, whatever the size of the dataset. More digests than one part holds
+are first scattered to temporary files, one a part (16 bytes a sample of disk).
+"""
+
+from __future__ import annotations
+
+import tempfile
+from collections import Counter
+from collections.abc import Iterable, Iterator, Mapping
+from pathlib import Path
+from typing import Any
+
+DIGEST = 16
+PART_SIZE = 1_000_000
+MAX_PARTS = 256  # open files at a time
+
+
+def count_duplicates(
+    digests: Mapping[str, Iterable[bytes]], num_samples: Mapping[str, int], scratch: Path
+) -> dict[str, dict[str, Any]]:
+    """Count duplicate and leaked problems of every split.
+
+    Args:
+        digests: per split, pieces of its samples' digests, 16 bytes a sample.
+        num_samples: per split, how many samples there are; decides the number of parts.
+        scratch: an existing or new folder for temporary files.
+
+    Returns:
+        Per split `duplicate_problems`, the samples whose problem an earlier sample of the split has, and
+        `leaked_problems`, by each other split the samples whose problem is in that split too.
+    """
+    parts = 1
+    while parts < MAX_PARTS and parts * PART_SIZE < sum(num_samples.values()):
+        parts *= 2
+    found = {
+        split: {"duplicate_problems": 0, "leaked_problems": {other: 0 for other in digests if other != split}}
+        for split in digests
+    }
+    if parts == 1:
+        _count({split: _each(pieces) for split, pieces in digests.items()}, found)
+        return found
+    scratch.mkdir(parents=True, exist_ok=True)
+    with tempfile.TemporaryDirectory(dir=scratch, prefix=".digests-") as folder:
+        paths = {split: _scatter(pieces, Path(folder), split, parts) for split, pieces in digests.items()}
+        for part in range(parts):
+            _count({split: _each([paths[split][part].read_bytes()]) for split in digests}, found)
+            for split in digests:
+                paths[split][part].unlink()
+    return found
+
+
+def _count(digests: Mapping[str, Iterator[bytes]], found: dict[str, dict[str, Any]]) -> None:
+    counts = {split: Counter(values) for split, values in digests.items()}
+    for split, own in counts.items():
+        found[split]["duplicate_problems"] += own.total() - len(own)
+        for other, leaked in found[split]["leaked_problems"].items():
+            theirs = counts[other]
+            shared = sum(times for digest, times in own.items() if digest in theirs)
+            found[split]["leaked_problems"][other] = leaked + shared
+
+
+def _scatter(pieces: Iterable[bytes], folder: Path, split: str, parts: int) -> list[Path]:
+    shift = 8 - (parts.bit_length() - 1)
+    paths = [folder / f"{split}.{part}" for part in range(parts)]
+    files = [open(path, "wb") for path in paths]  # noqa: SIM115 (closed below)
+    try:
+        for piece in pieces:
+            buckets: list[list[bytes]] = [[] for _ in range(parts)]
+            for digest in _each([piece]):
+                buckets[digest[0] >> shift].append(digest)
+            for file, bucket in zip(files, buckets, strict=True):
+                file.write(b"".join(bucket))
+    finally:
+        for file in files:
+            file.close()
+    return paths
+
+
+def _each(pieces: Iterable[bytes]) -> Iterator[bytes]:
+    for piece in pieces:
+        for start in range(0, len(piece), DIGEST):
+            yield piece[start : start + DIGEST]

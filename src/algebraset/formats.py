@@ -1,0 +1,272 @@
+"""Formats: samples as lines of text and of JSON, and `DatasetWriter`, which writes them to files.
+
+A *nested string* is a sample's problem or answer with every leaf converted to text: a string, a list of
+strings, or a list of strings and lists of strings.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+from collections.abc import Callable, Iterable, Iterator
+from json.encoder import encode_basestring
+from pathlib import Path
+from typing import IO, Any
+
+from algebraset.errors import FormatError
+from algebraset.statistics import dump_json, load_json
+
+NestedString = str | list[str | list[str]]
+
+INNER_SEP = " | "
+OUTER_SEP = " || "
+ANSWER_SEP = " # "
+
+
+def nested_string(value: Any, leaf_to_text: Callable[[Any], str]) -> NestedString:
+    """Convert the leaves of a problem or an answer to text; only `list` nests, a tuple is a leaf.
+
+    Raises:
+        FormatError: lists are nested deeper than two levels.
+    """
+    if not isinstance(value, list):
+        return leaf_to_text(value)
+    converted: list[str | list[str]] = []
+    for item in value:
+        if isinstance(item, list):
+            for leaf in item:
+                if isinstance(leaf, list):
+                    raise FormatError(f"lists may nest two levels deep, this one is deeper: {_shorten(value)}")
+            converted.append([leaf_to_text(leaf) for leaf in item])
+        else:
+            converted.append(leaf_to_text(item))
+    return converted
+
+
+def text_line(problem: NestedString, answer: NestedString) -> str:
+    r"""Return one sample as a line of text, `problem # answer`, without the line break.
+
+    Raises:
+        FormatError: a leaf has `#`, `|` or a line break in it, which would make the line ambiguous.
+    """
+    problem_text, problem_bars = _join(problem)
+    answer_text, answer_bars = _join(answer)
+    line = f"{problem_text}{ANSWER_SEP}{answer_text}"
+    # Counting in the finished line is several times faster than searching each leaf.
+    if line.count("#") != 1 or line.count("|") != problem_bars + answer_bars or line.splitlines() != [line]:
+        leaf = next(leaf for leaf in _leaves(problem, answer) if _breaks_line(leaf))
+        raise FormatError(
+            f"the leaf {_shorten(leaf)} has '#', '|' or a line break in it, which would corrupt its line of text: "
+            "change the generator, or set save_text to false (JSON Lines holds any text)"
+        )
+    return line
+
+
+def json_line(problem: NestedString, answer: NestedString) -> str:
+    """Return one sample as a line of JSON, without the line break, as `json.dumps(..., ensure_ascii=False)` does."""
+    return f'{{"problem": {json_text(problem)}, "answer": {json_text(answer)}}}'
+
+
+def json_text(value: NestedString) -> str:
+    """Return one problem or answer as JSON."""
+    if isinstance(value, str):
+        return encode_basestring(value)
+    return f"[{', '.join([encode_basestring(v) if isinstance(v, str) else json_text(v) for v in value])}]"
+
+
+class DatasetWriter:
+    """Writes samples, given as nested strings, to `<split>_raw.txt` and `<split>_data.jsonl`.
+
+    Args:
+        save_dir: folder of the dataset, made when needed; None for the working directory.
+        save_text: write the text file.
+        save_json: write the JSON Lines file.
+        if_exists: what to do when a split's file is there already: "error" (the default) raises
+            `FileExistsError`, "overwrite" starts it anew, "append" continues it.
+    """
+
+    INNER_SEP = INNER_SEP
+    OUTER_SEP = OUTER_SEP
+
+    def __init__(
+        self,
+        save_dir: str | os.PathLike[str] | None = None,
+        save_text: bool = True,
+        save_json: bool = True,
+        if_exists: str = "error",
+    ) -> None:
+        if if_exists not in ("error", "overwrite", "append"):
+            raise ValueError(f"if_exists must be 'error', 'overwrite' or 'append', not {if_exists!r}")
+        self.save_dir = Path(save_dir) if save_dir else Path.cwd()
+        self.save_text = save_text
+        self.save_json = save_json
+        self.if_exists = if_exists
+        self._files: dict[str, dict[str, IO[str]]] = {}
+        self._written: set[str] = set()
+
+    def open(self, tag: str) -> None:
+        """Open a split's files. Opening a split again that this writer wrote before continues it.
+
+        Raises:
+            ValueError: the tag is no non-empty string.
+            FileExistsError: a file is there from before and `if_exists` is "error".
+        """
+        self._require_tag(tag)
+        if tag in self._files:
+            return
+        paths = {kind: path for kind, path in self._paths(tag).items() if getattr(self, f"save_{kind}")}
+        continues = tag in self._written or self.if_exists == "append"
+        if not continues and self.if_exists == "error":
+            for path in paths.values():
+                if path.exists():
+                    raise FileExistsError(
+                        f"{path} exists already: remove it, or say what to do with DatasetWriter(..., "
+                        "if_exists='overwrite') or if_exists='append'"
+                    )
+        self.save_dir.mkdir(parents=True, exist_ok=True)
+        mode = "a" if continues else "w"
+        self._files[tag] = {kind: open(path, mode, encoding="utf-8", newline="\n") for kind, path in paths.items()}  # noqa: SIM115
+        self._written.add(tag)
+
+    def save_batch(self, samples: Iterable[tuple[NestedString, NestedString]], tag: str, batch_idx: int = 0) -> None:
+        """Append samples to a split's files and flush them; opens the files if they are not open.
+
+        Args:
+            samples: pairs of problem and answer as nested strings.
+            tag: the split's name.
+            batch_idx: number of the batch. Where the files are not open, 0 means the start of the split.
+
+        Raises:
+            ValueError: batch 0 of a split that this writer has written already, with its files closed.
+            FormatError: a sample does not fit the format; nothing of the batch is written then.
+        """
+        self._require_tag(tag)
+        if tag not in self._files and tag in self._written and batch_idx == 0:
+            raise ValueError(f"batch 0 of {tag!r} was written already: open({tag!r}) first to add to it")
+        lines: dict[str, list[str]] = {"text": [], "json": []}
+        for number, (problem, answer) in enumerate(samples):
+            try:
+                _require_nested_string(problem)
+                _require_nested_string(answer)
+                if self.save_text:
+                    lines["text"].append(text_line(problem, answer) + "\n")
+                if self.save_json:
+                    lines["json"].append(json_line(problem, answer) + "\n")
+            except FormatError as error:
+                raise FormatError(f"{tag}, batch {batch_idx}, sample {number} of the batch: {error}") from None
+        self.open(tag)
+        for kind, file in self._files[tag].items():
+            file.write("".join(lines[kind]))
+            file.flush()
+
+    def close(self, tag: str) -> None:
+        """Close a split's files; nothing happens if they are not open."""
+        self._require_tag(tag)
+        for file in self._files.pop(tag, {}).values():
+            file.close()
+
+    def close_all(self) -> None:
+        """Close all files."""
+        for tag in list(self._files):
+            self.close(tag)
+
+    def __enter__(self) -> DatasetWriter:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self.close_all()
+
+    def save_final_statistics(self, statistics: dict[str, Any], tag: str) -> None:
+        """Put a split's statistics into `statistics.json`, where those of other splits stay."""
+        self._require_tag(tag)
+        path = self.save_dir / "statistics.json"
+        summary = load_json(path.read_bytes()) if path.exists() else {}
+        summary.setdefault("splits", {})[tag] = statistics
+        write_atomically(path, dump_json(summary, indent=2) + "\n")
+
+    def load_dataset_jsonl(self, tag: str) -> list[tuple[NestedString, NestedString]]:
+        """Return all samples of a split as pairs of nested strings.
+
+        Raises:
+            FileNotFoundError: the split has no JSON Lines file.
+            FormatError: a line is no sample; the text names file and line.
+        """
+        self._require_tag(tag)
+        return list(read_samples(self._paths(tag)["json"]))
+
+    def _paths(self, tag: str) -> dict[str, Path]:
+        return {"text": self.save_dir / f"{tag}_raw.txt", "json": self.save_dir / f"{tag}_data.jsonl"}
+
+    @staticmethod
+    def _require_tag(tag: str) -> None:
+        if not isinstance(tag, str) or not tag:
+            raise ValueError(f"tag must be a non-empty string, got {tag!r}")
+
+
+def read_samples(path: str | os.PathLike[str]) -> Iterator[tuple[NestedString, NestedString]]:
+    """Yield the samples of a JSON Lines file as pairs of nested strings.
+
+    Raises:
+        FileNotFoundError: there is no such file.
+        FormatError: a line is no sample; the text names file and line.
+    """
+    with open(path, encoding="utf-8", newline="\n") as file:
+        for number, line in enumerate(file, 1):
+            try:
+                sample = json.loads(line)
+                pair = sample["problem"], sample["answer"]
+            except (ValueError, KeyError, TypeError) as error:
+                raise FormatError(f"{path}, line {number} is no sample: {error!r}") from error
+            yield pair
+
+
+def write_atomically(path: str | os.PathLike[str], content: str | bytes) -> None:
+    """Write a file whole or not at all: under a temporary name, then renamed."""
+    path = Path(path)
+    path.parent.mkdir(parents=True, exist_ok=True)
+    temporary = path.with_name(f".{path.name}.{os.getpid()}.tmp")
+    try:
+        temporary.write_bytes(content.encode() if isinstance(content, str) else content)
+        os.replace(temporary, path)
+    finally:
+        temporary.unlink(missing_ok=True)
+
+
+def _join(value: NestedString) -> tuple[str, int]:
+    """Return a nested string as text, and how many `|` its separators have."""
+    if isinstance(value, str):
+        return value, 0
+    for item in value:
+        if not isinstance(item, str):
+            break
+    else:
+        return INNER_SEP.join(value), max(0, len(value) - 1)
+    parts = [item if isinstance(item, str) else INNER_SEP.join(item) for item in value]
+    inner = sum(max(0, len(item) - 1) for item in value if not isinstance(item, str))
+    return OUTER_SEP.join(parts), inner + 2 * (len(parts) - 1)
+
+
+def _leaves(*values: NestedString) -> Iterable[str]:
+    for value in values:
+        if isinstance(value, str):
+            yield value
+        else:
+            yield from _leaves(*value)
+
+
+def _breaks_line(leaf: str) -> bool:
+    return "#" in leaf or "|" in leaf or len(f"x{leaf}x".splitlines()) != 1
+
+
+def _require_nested_string(value: Any) -> None:
+    items = value if isinstance(value, list) else [value]
+    for item in items:
+        leaves = item if isinstance(item, list) and isinstance(value, list) else [item]
+        for leaf in leaves:
+            if not isinstance(leaf, str):
+                raise FormatError(f"{_shorten(leaf)} is no string: samples are strings in lists of two levels at most")
+
+
+def _shorten(value: Any) -> str:
+    text = repr(value)
+    return text if len(text) <= 200 else f"{text[:200]}..."

@@ -1,0 +1,251 @@
+"""Generate: turn batches into shards. The per-sample loop is here, once, whoever schedules it."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import platform
+import shlex
+import sys
+import traceback
+from collections import Counter
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+from time import perf_counter
+from typing import Any
+
+from algebraset.backends import load_backend
+from algebraset.config import sample_settings
+from algebraset.errors import AlgebrasetError, ConfigError, Reject, SampleError
+from algebraset.formats import json_text, nested_string, text_line
+from algebraset.functions import Function, bind_check, bind_generator, load_function
+from algebraset.seeds import sample_seed, seed_all
+from algebraset.statistics import SplitStatistics, Timing
+from algebraset.version import GENERATION_REVISION, __version__
+
+DIGEST_SIZE = 16
+"""Bytes of a problem's digest. Two of 10**8 different problems share one with a chance below 2**-75."""
+
+
+@dataclass(frozen=True, slots=True)
+class Recipe:
+    """All that making samples needs: the functions, ready to be called, and the settings of the dataset."""
+
+    generate: Callable[[int], Any]
+    statistics: Callable[[Any, Any], Mapping[str, Any]] | None
+    check: Callable[[Any, Any], Any] | None
+    leaf_to_text: Callable[[Any], str]
+    root_seed: int
+    max_attempts: int
+    save_text: bool
+    save_json: bool
+    fingerprint: str  # of everything that decides the bytes of a sample
+    sources: dict[str, Any]  # SHA-256 of the source file by config key
+    versions: dict[str, str]
+    repeat: str  # the command that repeats a sample, but for --split and --index
+
+
+@dataclass(slots=True)
+class Samples:
+    """Consecutive samples, finished: their bytes, and what is known of them, ready to be merged."""
+
+    text: bytes
+    json: bytes
+    digests: bytes  # DIGEST_SIZE bytes a sample, of its problem
+    statistics: SplitStatistics
+    rejected: Counter[str]  # attempts by reason
+    generation_time: Timing
+    count: int = 0
+
+
+@dataclass(slots=True)
+class Draw:
+    """One sample as the generator returned it, and how it came about."""
+
+    problem: Any
+    answer: Any
+    seed: int
+    attempt: int
+    rejected: list[str] = field(default_factory=list)
+
+
+def load_recipe(dataset: Mapping[str, Any], repeat: str = "") -> Recipe:
+    """Find the functions of a dataset and check that they fit its parameters.
+
+    Args:
+        dataset: at least the keys of `config.sample_settings`.
+        repeat: the command that repeats a sample, for error messages.
+
+    Raises:
+        ConfigError: a function does not exist, cannot be imported or does not take the parameters.
+    """
+    backend = load_backend(dataset["backend"])
+    functions: dict[str, Function] = {
+        key: load_function(dataset[key], dataset["backend"], key)
+        for key in ("generator", "statistics", "check")
+        if dataset[key] is not None
+    }
+    params = dataset["generator_params"]
+    statistics, check = functions.get("statistics"), functions.get("check")
+    # A ready task's source may be reformatted: what it generates is stated by the generation revision.
+    user_sources = {key: function.digest() for key, function in functions.items() if not function.ready}
+    return Recipe(
+        generate=bind_generator(functions["generator"].call, params, dataset["generator"]),
+        statistics=statistics.call if statistics else None,
+        check=bind_check(check.call, params) if check else None,
+        leaf_to_text=backend.leaf_to_text,
+        root_seed=dataset["root_seed"],
+        max_attempts=dataset["max_attempts"],
+        save_text=dataset["save_text"],
+        save_json=dataset["save_json"],
+        fingerprint=fingerprint(dataset, user_sources),
+        sources={key: function.digest() for key, function in functions.items()},
+        versions=versions(backend),
+        repeat=repeat,
+    )
+
+
+def fingerprint(dataset: Mapping[str, Any], sources: Mapping[str, Any]) -> str:
+    """Return a digest of everything that decides the bytes of a sample."""
+    parts = {"revision": GENERATION_REVISION, "sources": dict(sources), **sample_settings(dataset)}
+    return hashlib.sha256(json.dumps(parts, sort_keys=True, default=str).encode()).hexdigest()
+
+
+def versions(backend: Any) -> dict[str, str]:
+    """Return the versions of Python, algebraset and the backend's libraries."""
+    return {"python": platform.python_version(), "algebraset": __version__, **backend.versions()}
+
+
+def make_samples(recipe: Recipe, split: str, start: int, stop: int, probe: bool) -> Samples:
+    """Make samples `start` to `stop - 1` of a split.
+
+    Args:
+        recipe: the dataset's functions and settings.
+        split: name of the split.
+        start: index of the first sample.
+        stop: index after the last sample.
+        probe: make the first sample twice, to find a generator that is not a function of its seed.
+
+    Raises:
+        SampleError: a sample could not be made, was wrong or does not fit the formats.
+    """
+    text: list[bytes] = []
+    lines: list[bytes] = []
+    digests: list[bytes] = []
+    statistics, rejected, timing = SplitStatistics(), Counter(), Timing()
+    leaf_to_text, blake2b = recipe.leaf_to_text, hashlib.blake2b
+    if probe and start < stop:
+        require_function_of_seed(recipe, split, start)
+    for index in range(start, stop):
+        begin = perf_counter()
+        draw = draw_sample(recipe, split, index)
+        timing.update(perf_counter() - begin)
+        if draw.rejected:
+            rejected.update(draw.rejected)
+        problem, answer = draw.problem, draw.answer
+        try:
+            if recipe.statistics is not None:
+                statistics.observe(recipe.statistics(problem, answer))
+            if recipe.check is not None and not recipe.check(problem, answer):
+                raise SampleError("check returned false: the answer is wrong")
+            problem_strings = nested_string(problem, leaf_to_text)
+            answer_strings = nested_string(answer, leaf_to_text)
+            problem_json = json_text(problem_strings)
+            digests.append(blake2b(problem_json.encode(), digest_size=DIGEST_SIZE).digest())
+            if recipe.save_text:
+                text.append(f"{text_line(problem_strings, answer_strings)}\n".encode())
+            if recipe.save_json:
+                lines.append(f'{{"problem": {problem_json}, "answer": {json_text(answer_strings)}}}\n'.encode())
+        except Exception as error:
+            raise sample_error(recipe, split, index, draw.attempt, error) from error
+    return Samples(b"".join(text), b"".join(lines), b"".join(digests), statistics, rejected, timing, stop - start)
+
+
+def draw_sample(recipe: Recipe, split: str, index: int) -> Draw:
+    """Call the generator with the seeds of attempt 0, 1, ... until one is not rejected.
+
+    Raises:
+        SampleError: the generator raised something else than `Reject`, returned no pair, or rejected all attempts.
+    """
+    reasons: list[str] = []
+    for attempt in range(recipe.max_attempts):
+        seed = sample_seed(recipe.root_seed, split, index, attempt)
+        try:
+            pair = recipe.generate(seed)
+        except Reject as rejection:
+            reasons.append(rejection.reason)
+            continue
+        except (Exception, SystemExit) as error:
+            raise sample_error(recipe, split, index, attempt, error) from error
+        try:
+            problem, answer = pair
+        except (TypeError, ValueError):
+            wrong = SampleError(f"the generator must return (problem, answer), it returned {_shorten(repr(pair))}")
+            raise sample_error(recipe, split, index, attempt, wrong) from None
+        return Draw(problem, answer, seed, attempt, reasons)
+    counted = ", ".join(f"{reason} ({times} times)" for reason, times in Counter(reasons).most_common())
+    message = f"all {recipe.max_attempts} attempts (max_attempts) were rejected: {counted}"
+    raise sample_error(recipe, split, index, recipe.max_attempts - 1, SampleError(message))
+
+
+def require_function_of_seed(recipe: Recipe, split: str, index: int) -> None:
+    """Make a sample twice, with the global random number generators in different states, and compare.
+
+    Raises:
+        SampleError: the two differ.
+    """
+    outcomes = []
+    for state in (1, 2):
+        seed_all(state)
+        draw = draw_sample(recipe, split, index)
+        try:
+            strings = [nested_string(value, recipe.leaf_to_text) for value in (draw.problem, draw.answer)]
+            numbers = recipe.statistics(draw.problem, draw.answer) if recipe.statistics else None
+        except Exception as error:
+            raise sample_error(recipe, split, index, draw.attempt, error) from error
+        outcomes.append((strings, repr(numbers), draw.attempt))
+    if outcomes[0] != outcomes[1]:
+        message = (
+            "the same seed gave two different samples, so the generator is not a function of its seed. It draws from "
+            "a random number generator that it does not seed, or keeps something from one call to the next. Call "
+            "algebraset.seed_all(seed) first (it seeds random, NumPy, SymPy and SageMath), or use random.Random(seed) "
+            f"or numpy.random.default_rng(seed). The two: {_shorten(outcomes[0])} and {_shorten(outcomes[1])}"
+        )
+        raise sample_error(recipe, split, index, draw.attempt, SampleError(message))
+
+
+def sample_error(recipe: Recipe, split: str, index: int, attempt: int, error: BaseException) -> SampleError:
+    """Return an error that names split, index, seed, the exception with its place, and the command to repeat it."""
+    seed = sample_seed(recipe.root_seed, split, index, attempt)
+    if isinstance(error, AlgebrasetError):
+        what = str(error)
+    else:
+        what = f"{type(error).__name__}: {error}"
+        frames = [frame for frame in traceback.extract_tb(error.__traceback__) if frame.filename != __file__]
+        if frames:
+            what += f" ({frames[-1].filename}, line {frames[-1].lineno})"
+    name = f"split {split!r}, index {index}, attempt {attempt}, seed {seed}"
+    return SampleError(f"{name}: {what}\nRepeat it with: {repeat_command(recipe, split, index)}")
+
+
+def repeat_command(recipe: Recipe, split: str, index: int) -> str:
+    """Return the shell command that makes one sample again, alone."""
+    if not recipe.repeat:
+        seed_call = f"sample_seed({recipe.root_seed}, {split!r}, {index})"
+        return f"instance_generator(algebraset.{seed_call})"
+    return f"{recipe.repeat} --split {shlex.quote(split)} --index {index}"
+
+
+def require_fixed_hashing(what: str) -> None:
+    """Raise if this Python hashes strings randomly, which SymPy's iteration over sets would show in the output.
+
+    Raises:
+        ConfigError: PYTHONHASHSEED is not 0.
+    """
+    if sys.flags.hash_randomization:
+        raise ConfigError(f"{what} must run with PYTHONHASHSEED=0 in the environment, so that output repeats")
+
+
+def _shorten(value: Any) -> str:
+    text = str(value)
+    return text if len(text) <= 300 else f"{text[:300]}..."

@@ -1,0 +1,340 @@
+"""The Python API: the same plan, generate and collect as the workflow, in one tree of processes."""
+
+from __future__ import annotations
+
+import fcntl
+import functools
+import logging
+import os
+import shutil
+import sys
+import uuid
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+from algebraset.backends import load_backend
+from algebraset.collect import concatenate, merge_statistics, write_manifest
+from algebraset.config import resolve_dataset
+from algebraset.errors import ConfigError
+from algebraset.functions import callable_digest
+from algebraset.generate import Recipe, fingerprint, load_recipe, versions
+from algebraset.plan import Batch, Shard, data_files, num_batches, plan, shard_dir
+from algebraset.shards import is_finished, unplanned_files
+from algebraset.statistics import load_json
+from algebraset.workers import effective_n_jobs, write_shards
+
+logger = logging.getLogger("algebraset")
+
+
+class DatasetPipeline:
+    """Generates a dataset from a Python function, with the files and bytes of the workflow.
+
+    Args:
+        instance_generator: `seed -> (problem, answer)`; closures, lambdas and `functools.partial` work too.
+        statistics_calculator: `(problem, answer) -> numbers` by category and metric, or None.
+        save_dir: folder of the dataset.
+        save_text: write `<split>_raw.txt`.
+        save_json: write `<split>_data.jsonl`.
+        num_train_samples: samples in the split "train".
+        num_test_samples: samples in the split "test".
+        batch_size: samples per shard, which is what a killed run resumes by; it never changes a byte.
+        n_jobs: worker processes as joblib counts them (-1: all cores); 1 works in this process.
+        root_seed: the seed that all sample seeds derive from.
+        verbose: show a progress bar on a terminal, log lines elsewhere.
+        backend: "sympy" or "sagemath".
+        splits: samples by split name, in place of `num_train_samples` and `num_test_samples`.
+        check: `(problem, answer) -> bool`, which must be true for every sample, or None.
+        max_attempts: attempts at one sample before its rejections become an error.
+        keep_shards: keep the shards, so that a dataset that grows later generates only its new batches.
+
+    Raises:
+        ConfigError: an argument is out of range.
+    """
+
+    def __init__(
+        self,
+        instance_generator: Callable[[int], Any],
+        statistics_calculator: Callable[[Any, Any], Mapping[str, Any]] | None,
+        save_dir: str,
+        save_text: bool = True,
+        save_json: bool = True,
+        num_train_samples: int | None = None,
+        num_test_samples: int | None = None,
+        batch_size: int = 1000,
+        n_jobs: int = 1,
+        root_seed: int = 42,
+        verbose: bool = True,
+        backend: str = "sagemath",
+        *,
+        splits: Mapping[str, int] | None = None,
+        check: Callable[[Any, Any], Any] | None = None,
+        max_attempts: int = 1000,
+        keep_shards: bool = False,
+    ) -> None:
+        for name, function in (
+            ("instance_generator", instance_generator),
+            ("statistics_calculator", statistics_calculator),
+            ("check", check),
+        ):
+            if not callable(function) and (function is not None or name == "instance_generator"):
+                raise ConfigError(f"{name} must be a function, not {function!r}")
+        given = {
+            "num_train_samples": num_train_samples,
+            "num_test_samples": num_test_samples,
+            "splits": dict(splits) if splits is not None else None,
+        }
+        self.dataset = resolve_dataset(
+            {
+                "generator": _name(instance_generator),
+                "statistics": _name(statistics_calculator),
+                "check": _name(check),
+                "save_dir": str(save_dir),
+                "save_text": save_text,
+                "save_json": save_json,
+                "batch_size": batch_size,
+                "n_jobs": n_jobs,
+                "root_seed": root_seed,
+                "verbose": verbose,
+                "backend": backend,
+                "max_attempts": max_attempts,
+                "keep_shards": keep_shards,
+                **{key: value for key, value in given.items() if value is not None},
+            }
+        )
+        self.instance_generator = instance_generator
+        self.statistics_calculator = statistics_calculator
+        self.check = check
+
+    @classmethod
+    def from_config(
+        cls,
+        config: Any,
+        instance_generator: Callable[[int], Any],
+        statistics_calculator: Callable[[Any, Any], Mapping[str, Any]] | None = None,
+    ) -> DatasetPipeline:
+        """Make a pipeline from a `dataset:` block and Python functions.
+
+        Args:
+            config: the block as an OmegaConf `DictConfig` or a dict. Its `generator`, `statistics` and `check` are not
+                used, its `generator_params` become keyword arguments of `instance_generator`. Keys and defaults are
+                those of the workflow's config (`backend: sympy` among them).
+            instance_generator: `(seed, **generator_params) -> (problem, answer)`.
+            statistics_calculator: `(problem, answer) -> numbers`, or None.
+
+        Raises:
+            ConfigError: names the key, the value, what is allowed and the nearest known key.
+        """
+        dataset = resolve_dataset({**config, "generator": _name(instance_generator), "statistics": None, "check": None})
+        params = dataset["generator_params"]
+        return cls(
+            functools.partial(instance_generator, **params) if params else instance_generator,
+            statistics_calculator,
+            **{key: value for key, value in dataset.items() if key not in _NOT_ARGUMENTS},
+        )
+
+    def run(self, overwrite: bool = False) -> None:
+        """Generate the dataset. A run that was killed continues from its finished shards.
+
+        Args:
+            overwrite: replace a finished dataset of another config or generator in `save_dir`.
+
+        Raises:
+            ConfigError: `save_dir` holds a finished dataset that another config or generator made.
+            SampleError: a sample could not be made; the text names it and how to repeat it.
+            WorkerDied: a worker process was killed; run again to continue.
+        """
+        recipe = self._recipe()
+        run_dataset(self.dataset, recipe, functools.partial(_same, recipe), overwrite)
+
+    def _recipe(self) -> Recipe:
+        backend = load_backend(self.dataset["backend"])
+        functions = {
+            "generator": self.instance_generator,
+            "statistics": self.statistics_calculator,
+            "check": self.check,
+        }
+        # A callable without a digest gets a new one each time: its shards are never taken for current ones.
+        digests = {
+            key: callable_digest(function) or uuid.uuid4().hex
+            for key, function in functions.items()
+            if function is not None
+        }
+        return Recipe(
+            generate=self.instance_generator,
+            statistics=self.statistics_calculator,
+            check=self.check,
+            leaf_to_text=backend.leaf_to_text,
+            root_seed=self.dataset["root_seed"],
+            max_attempts=self.dataset["max_attempts"],
+            save_text=self.dataset["save_text"],
+            save_json=self.dataset["save_json"],
+            fingerprint=fingerprint(self.dataset, digests),
+            sources=digests,
+            versions=versions(backend),
+            repeat="",
+        )
+
+
+_NOT_ARGUMENTS = ("name", "generator", "generator_params", "statistics", "check")
+
+
+def run_config_dataset(dataset: Mapping[str, Any], repeat: str, overwrite: bool = False) -> None:
+    """Generate a dataset of a config file without Snakemake.
+
+    Args:
+        dataset: the resolved dataset.
+        repeat: the command that repeats a sample, for error messages.
+        overwrite: as in `DatasetPipeline.run`.
+
+    Raises:
+        As `DatasetPipeline.run`.
+    """
+    make_recipe = functools.partial(load_recipe, dict(dataset), repeat)
+    run_dataset(dataset, make_recipe(), make_recipe, overwrite)
+
+
+def run_dataset(
+    dataset: Mapping[str, Any], recipe: Recipe, make_recipe: Callable[[], Recipe], overwrite: bool = False
+) -> None:
+    """Plan, generate and collect one dataset in this process and its workers; resumes from finished shards.
+
+    Args:
+        dataset: the resolved dataset.
+        recipe: what makes the samples.
+        make_recipe: makes the recipe in a worker.
+        overwrite: as in `DatasetPipeline.run`.
+
+    Raises:
+        As `DatasetPipeline.run`.
+    """
+    with _messages(dataset["verbose"]), _locked(Path(dataset["save_dir"])):
+        if _is_complete(dataset, recipe, overwrite):
+            logger.info("%s: complete, nothing to do", dataset["save_dir"])
+            return
+        if not dataset["keep_shards"]:
+            for split in dataset["splits"]:  # scratch files of a killed run with another plan
+                for path in unplanned_files(shard_dir(dataset["save_dir"], split), num_batches(dataset, split)):
+                    path.unlink()
+        todo, finished = [], 0
+        for batch in plan(dataset):
+            shard = Shard.of(dataset["save_dir"], batch)
+            if is_finished(shard, batch, recipe.fingerprint):
+                finished += batch.stop - batch.start
+            else:
+                todo.append((batch, shard))
+        if sys.flags.hash_randomization and effective_n_jobs(dataset["n_jobs"]) == 1:
+            logger.info(
+                "n_jobs is 1, so samples are made in this process, whose string hashing is random: a generator that "
+                "iterates over sets repeats only under PYTHONHASHSEED=0 or with more workers"
+            )
+        total = sum(dataset["splits"].values())
+        with _progress(dataset, total, finished) as progress:
+            write_shards(todo, recipe, make_recipe, dataset["n_jobs"], progress)
+        for split in dataset["splits"]:
+            for kind in data_files(dataset, split):
+                concatenate(dataset, recipe.fingerprint, split, kind)
+        merge_statistics(dataset, recipe.fingerprint)
+        write_manifest(dataset, recipe.fingerprint)
+        if not dataset["keep_shards"]:
+            shutil.rmtree(Path(dataset["save_dir"]) / "shards", ignore_errors=True)
+        logger.info("%s: %d samples", dataset["save_dir"], total)
+
+
+@contextmanager
+def _locked(folder: Path) -> Iterator[None]:
+    """Hold the folder of a dataset for this run alone; the lock ends with the process, however it ends."""
+    folder.mkdir(parents=True, exist_ok=True)
+    handle = os.open(folder, os.O_RDONLY)
+    try:
+        try:
+            fcntl.flock(handle, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError:
+            raise ConfigError(f"another run is working in {folder}: wait for it, or choose another save_dir") from None
+        yield
+    finally:
+        os.close(handle)
+
+
+def _is_complete(dataset: Mapping[str, Any], recipe: Recipe, overwrite: bool) -> bool:
+    """Return whether the dataset is there already; raise rather than replace another one."""
+    folder = Path(dataset["save_dir"])
+    files = [path for split in dataset["splits"] for path in data_files(dataset, split).values()]
+    try:
+        manifest = load_json((folder / "manifest.json").read_bytes())
+        made_by, made = manifest["fingerprint"], manifest["files"]
+        splits = manifest["config"]["dataset"]["splits"]
+    except (OSError, ValueError, KeyError, TypeError):
+        made_by, made, splits = None, {}, {}
+    if made_by == recipe.fingerprint:
+        # The same samples, perhaps more or fewer of them: replacing these files loses nothing.
+        return splits == dataset["splits"] and all(
+            path.name in made and path.is_file() and path.stat().st_size == made[path.name]["bytes"] for path in files
+        )
+    existing = [str(path) for path in files if path.exists()]
+    if existing and not overwrite:
+        raise ConfigError(
+            f"{folder} holds a dataset that another config or generator made ({', '.join(existing)}): choose another "
+            "save_dir, move it away, or replace it with overwrite (run(overwrite=True), --overwrite)"
+        )
+    return False
+
+
+@contextmanager
+def _messages(verbose: bool) -> Iterator[None]:
+    """Show this package's log lines during a run, unless the user has set up logging: then that decides."""
+    if not verbose or logger.hasHandlers():
+        yield
+        return
+    handler, level = logging.StreamHandler(), logger.level
+    handler.setFormatter(logging.Formatter("%(message)s"))
+    logger.addHandler(handler)
+    logger.setLevel(logging.INFO)
+    try:
+        yield
+    finally:
+        logger.removeHandler(handler)
+        logger.setLevel(level)
+
+
+@contextmanager
+def _progress(dataset: Mapping[str, Any], total: int, finished: int) -> Iterator[Callable[[Batch, int], None]]:
+    """Give the function that reports finished samples: to a bar on a terminal, else to a log line every tenth."""
+    if finished:
+        logger.info("%s: %d of %d samples are there from an earlier run", dataset["save_dir"], finished, total)
+    if dataset["verbose"] and sys.stderr.isatty():
+        from tqdm import tqdm
+
+        with tqdm(total=total, initial=finished, unit="sample", desc=str(dataset["save_dir"])) as bar:
+
+            def advance(batch: Batch, count: int) -> None:
+                bar.update(count)
+
+            yield advance
+        return
+    done = finished
+
+    def log(batch: Batch, count: int) -> None:
+        nonlocal done
+        before, done = done, done + count
+        if before * 10 // total != done * 10 // total:
+            logger.info("%s: %d of %d samples (%s)", dataset["save_dir"], done, total, batch.split)
+
+    yield log
+
+
+def _same(recipe: Recipe) -> Recipe:
+    return recipe
+
+
+def _name(function: Callable[..., Any] | None) -> str | None:
+    """Return what a manifest calls a function that was handed over in Python."""
+    if function is None:
+        return None
+    inner = function
+    while isinstance(inner, functools.partial):
+        inner = inner.func
+    if not hasattr(inner, "__qualname__"):
+        inner = type(inner)
+    return f"{inner.__module__}:{inner.__qualname__}"

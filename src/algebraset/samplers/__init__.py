@@ -1,0 +1,1 @@
+"""Random polynomials and matrices of polynomials, for SymPy and for SageMath."""

@@ -1,0 +1,1 @@
+"""Ready generators, each with its statistics and an independent check of the answers."""

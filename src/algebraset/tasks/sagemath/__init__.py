@@ -1,0 +1,1 @@
+"""Ready generators on SageMath: polynomial addition, factorization and greatest common divisor."""

@@ -1,0 +1,1 @@
+"""Ready generators on SymPy: polynomial addition, factorization and greatest common divisor."""

@@ -1,0 +1,72 @@
+# The shards become the final files. No command line grows with them: jobs get the dataset's plan and look for its shards.
+
+
+rule concatenate:
+    input:
+        split_shards,
+        recipe="{save_dir}/recipe.json",
+    output:
+        "{save_dir}/{split}_{file}",
+    log:
+        "{save_dir}/logs/concatenate/{split}_{file}.log",
+    benchmark:
+        "{save_dir}/logs/concatenate/{split}_{file}.tsv"
+    conda:
+        ENVIRONMENTS["sympy"]
+    threads: 1
+    resources:
+        mem_mb=collect_mem_mb,
+        runtime=collect_runtime,
+    params:
+        dataset=resolved,
+        kind=lambda wildcards: {"raw.txt": "text", "data.jsonl": "json"}[wildcards.file],
+    shell:
+        "{PYTHON} {SCRIPTS}/concatenate.py --dataset {params.dataset:q} --recipe {input.recipe:q}"
+        " --split {wildcards.split} --kind {params.kind} &> {log:q}"
+
+
+rule statistics:
+    input:
+        all_sidecars,
+        recipe="{save_dir}/recipe.json",
+    output:
+        "{save_dir}/statistics.json",
+    log:
+        "{save_dir}/logs/statistics.log",
+    benchmark:
+        "{save_dir}/logs/statistics.tsv"
+    conda:
+        ENVIRONMENTS["sympy"]
+    threads: 1
+    resources:
+        mem_mb=collect_mem_mb,
+        runtime=collect_runtime,
+    params:
+        dataset=resolved,
+    shell:
+        "{PYTHON} {SCRIPTS}/statistics.py --dataset {params.dataset:q} --recipe {input.recipe:q} &> {log:q}"
+
+
+rule manifest:
+    input:
+        all_data_files,
+        all_sidecars,
+        "{save_dir}/statistics.json",
+        recipe="{save_dir}/recipe.json",
+    output:
+        "{save_dir}/manifest.json",
+        "{save_dir}/SHA256SUMS",
+    log:
+        "{save_dir}/logs/manifest.log",
+    benchmark:
+        "{save_dir}/logs/manifest.tsv"
+    conda:
+        ENVIRONMENTS["sympy"]
+    threads: 1
+    resources:
+        mem_mb=collect_mem_mb,
+        runtime=collect_runtime,
+    params:
+        dataset=resolved,
+    shell:
+        "{PYTHON} {SCRIPTS}/manifest.py --dataset {params.dataset:q} --recipe {input.recipe:q} &> {log:q}"

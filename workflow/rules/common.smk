@@ -1,0 +1,156 @@
+# What all rules share: where the package is, the config, and the helpers that rules name.
+
+import json
+import os
+import shlex
+import sys
+from pathlib import Path
+
+from snakemake.exceptions import WorkflowError
+from snakemake_interface_executor_plugins.settings import DeploymentMethod
+
+# Relative to this file, since `workflow.basedir` is another repository's when this one is used as a module.
+REPOSITORY = Path(workflow.current_basedir.get_path_or_uri(secret_free=False)).parents[1]
+SOURCE = str(REPOSITORY / "src")
+SCRIPTS = shlex.quote(str(REPOSITORY / "workflow" / "scripts"))
+
+if SOURCE not in sys.path:
+    sys.path.insert(0, SOURCE)
+
+from algebraset.config import resolve_config, sample_settings
+from algebraset.errors import ConfigError
+from algebraset.functions import source_file
+from algebraset.plan import batch, data_files, num_batches
+from algebraset.version import GENERATION_REVISION
+
+# A config file on the command line replaces the default one instead of being mixed with it.
+if not workflow.overwrite_configfiles:
+
+    configfile: "config/config.yaml" if os.path.exists("config/config.yaml") else str(REPOSITORY / "config/config.yaml")
+
+
+try:
+    DATASETS = {dataset["save_dir"]: dataset for dataset in resolve_config(config).values()}
+except ConfigError as error:
+    raise WorkflowError(f"config: {error}")
+
+ENVIRONMENTS = {"sympy": "../../envs/sympy.yaml", "sagemath": "../../envs/sage.yaml"}
+
+
+def job_python():
+    """Return the start of a job's command: the Python, fixed string hashing, and the package on its path.
+
+    Under conda the variables must be set inside the command (Snakemake removes an exported PYTHONPATH), and `python` is
+    the environment's. Without conda it is the Python that runs Snakemake. `-P` keeps the scripts' folder off the path.
+    """
+    uses_conda = DeploymentMethod.CONDA in workflow.deployment_settings.deployment_method
+    python = "python" if uses_conda else shlex.quote(sys.executable)
+    return f"PYTHONHASHSEED=0 PYTHONPATH={shlex.quote(SOURCE)}${{PYTHONPATH:+:$PYTHONPATH}} {python} -P"
+
+
+PYTHON = job_python()
+
+
+def datasets_of(**settings):
+    """Return the folders of the datasets with these settings, as a wildcard constraint for `save_dir`."""
+    folders = [folder for folder, data in DATASETS.items() if settings.items() <= data.items()]
+    return "|".join(re.escape(folder) for folder in folders)
+
+
+def source_files(wildcards):
+    """Return the user's files with the functions of a dataset: editing one makes the dataset anew."""
+    dataset = DATASETS[wildcards.save_dir]
+    files = {source_file(dataset[key]) for key in ("generator", "statistics", "check")}
+    return sorted(files - {None})
+
+
+def resolved(wildcards):
+    """Return the resolved dataset as JSON, without what concerns only how it is run."""
+    dataset = DATASETS[wildcards.save_dir]
+    return json.dumps({key: value for key, value in dataset.items() if key not in ("n_jobs", "verbose", "keep_shards")})
+
+
+def resolved_but_not_tracked(wildcards, input):
+    """Return the same for a job that needs no rerun when the dataset grows: what uses `input` is no rerun trigger."""
+    return resolved(wildcards)
+
+
+RECIPES = {folder: json.dumps(sample_settings(dataset)) for folder, dataset in DATASETS.items()}
+
+
+def recipe(wildcards):
+    """Return what decides the bytes of a dataset's samples, as a parameter: when it changes, jobs rerun."""
+    return RECIPES[wildcards.save_dir]
+
+
+def sample_range(wildcards):
+    """Return which samples a batch has, as a parameter: the last batch of a dataset that grows has more."""
+    planned = batch(DATASETS[wildcards.save_dir], wildcards.split, int(wildcards.batch))
+    return f"{planned.start}-{planned.stop}"
+
+
+def shards(save_dir, split, suffix):
+    """Return the planned shards of a split."""
+    count = num_batches(DATASETS[save_dir], split)
+    return [f"{save_dir}/shards/{split}/{number:07d}{suffix}" for number in range(count)]
+
+
+def split_shards(wildcards):
+    """Return the shards that a split's final file is made of, and their sidecars."""
+    suffix = {"raw.txt": ".txt", "data.jsonl": ".jsonl"}[wildcards.file]
+    names = (wildcards.save_dir, wildcards.split)
+    return shards(*names, suffix) + shards(*names, ".sidecar")
+
+
+def all_sidecars(wildcards):
+    """Return the sidecars of all splits of a dataset."""
+    return [
+        path
+        for split in DATASETS[wildcards.save_dir]["splits"]
+        for path in shards(wildcards.save_dir, split, ".sidecar")
+    ]
+
+
+def all_data_files(wildcards):
+    """Return the final text and JSON Lines files of a dataset."""
+    dataset = DATASETS[wildcards.save_dir]
+    return [str(path) for split in dataset["splits"] for path in data_files(dataset, split).values()]
+
+
+def final_files():
+    """Return all that a run makes; the rest is scratch."""
+    names = ("statistics.json", "manifest.json", "SHA256SUMS")
+    return [f"{folder}/{name}" for folder in DATASETS for name in names]
+
+
+def generate_threads(wildcards):
+    """Return the processes of a generate job: `n_jobs`, where -1 means all cores that Snakemake may use."""
+    n_jobs = DATASETS[wildcards.save_dir]["n_jobs"]
+    return n_jobs if n_jobs > 0 else max(1, (workflow.cores or 1) + 1 + n_jobs)
+
+
+def generate_mem_mb(wildcards, threads, attempt):
+    """Return the memory of a generate job: 1 GB a process, and as much again with every retry."""
+    return 1000 * threads * attempt
+
+
+def generate_runtime(wildcards, attempt):
+    """Return the minutes a generate job may take, more with every retry."""
+    return 120 * attempt
+
+
+def collect_runtime(wildcards, attempt):
+    """Return the minutes a collecting job may take, more with every retry."""
+    return 60 * attempt
+
+
+def collect_mem_mb(wildcards, attempt):
+    """Return the memory of planning and collecting jobs, which does not grow with the dataset."""
+    return 1000 * attempt
+
+
+wildcard_constraints:
+    split=r"[A-Za-z0-9][A-Za-z0-9_-]*",
+    batch=r"[0-9]+",
+    file=r"raw\.txt|data\.jsonl",
+    save_dir=datasets_of() or "(?!)",

@@ -1,0 +1,22 @@
+"""Generate one batch and write its shard: the job of the rules `generate_*`."""
+
+import argparse
+from pathlib import Path
+
+from algebraset.jobs import generate_batch, plain_errors
+from algebraset.plan import Batch, Shard
+
+if __name__ == "__main__":
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("--recipe", type=Path, required=True, help="recipe.json of the dataset")
+    parser.add_argument("--split", required=True, help="name of the split")
+    parser.add_argument("--batch", type=int, required=True, help="number of the batch in its split")
+    parser.add_argument("--samples", required=True, metavar="START-STOP", help="indices of its samples, STOP excluded")
+    parser.add_argument("--text", type=Path, required=True, help="text shard to write")
+    parser.add_argument("--json", type=Path, required=True, help="JSON Lines shard to write")
+    parser.add_argument("--sidecar", type=Path, required=True, help="sidecar to write")
+    parser.add_argument("--n-jobs", type=int, required=True, help="worker processes")
+    args = parser.parse_args()
+    batch = Batch(args.split, args.batch, *map(int, args.samples.split("-")))
+    with plain_errors():
+        generate_batch(args.recipe, batch, Shard(args.text, args.json, args.sidecar), args.n_jobs)

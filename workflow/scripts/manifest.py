@@ -1,0 +1,15 @@
+"""Write manifest.json and SHA256SUMS: the job of the rule `manifest`."""
+
+import argparse
+import json
+from pathlib import Path
+
+from algebraset.jobs import plain_errors, write_manifest
+
+if __name__ == "__main__":
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("--dataset", type=json.loads, required=True, help="the resolved dataset as JSON")
+    parser.add_argument("--recipe", type=Path, required=True, help="recipe.json of the dataset")
+    args = parser.parse_args()
+    with plain_errors():
+        write_manifest(args.dataset, args.recipe)

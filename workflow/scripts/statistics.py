@@ -1,0 +1,15 @@
+"""Merge the statistics of all splits into statistics.json: the job of the rule `statistics`."""
+
+import argparse
+import json
+from pathlib import Path
+
+from algebraset.jobs import merge_statistics, plain_errors
+
+if __name__ == "__main__":
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("--dataset", type=json.loads, required=True, help="the resolved dataset as JSON")
+    parser.add_argument("--recipe", type=Path, required=True, help="recipe.json of the dataset")
+    args = parser.parse_args()
+    with plain_errors():
+        merge_statistics(args.dataset, args.recipe)
