@@ -119,11 +119,12 @@ def slurm_args(*args: str) -> list[str]:
     return [f"--workflow-profile={PROFILE}", *TEST_OVERRIDES, *args]
 
 
-def run_id(output: str) -> str:
-    """Return the id that Snakemake's SLURM jobs have as their name, from its output."""
-    found = re.search(r"SLURM run ID: (\S+)", output)
-    assert found, output
-    return found[1]
+def run_id(workdir: Path) -> str:
+    """Return the id that the SLURM jobs of the last run have as their name, from Snakemake's own log as documented."""
+    logs = sorted((workdir / ".snakemake" / "log").glob("*.log"))
+    found = [match for log in logs for match in re.findall(r"SLURM run ID: (\S+)", log.read_text())]
+    assert found, logs
+    return found[-1]
 
 
 def wait_until(condition: Callable[[], object], timeout: float, what: str) -> None:
@@ -191,7 +192,7 @@ def test_killed_snakemake_is_resumed_by_the_documented_recipe(cluster: SlurmClus
         process.wait()
 
     # SLURM's jobs run on without Snakemake: cancel them by name, and wait until they are gone
-    name = run_id(log.read_text())
+    name = run_id(workdir)
     assert {job_name for _, job_name, _ in cluster.queue()} == {name}
     subprocess.run(["scancel", f"--name={name}"], env=cluster.env, check=True)
     cluster.wait_until_idle(30)

@@ -18,10 +18,11 @@ rule concatenate:
         mem_mb=collect_mem_mb,
         runtime=collect_runtime,
     params:
+        script=script("concatenate"),
         dataset=resolved,
         kind=lambda wildcards: {"raw.txt": "text", "data.jsonl": "json"}[wildcards.file],
     shell:
-        "{PYTHON} {SCRIPTS}/concatenate.py --dataset {params.dataset:q} --recipe {input.recipe:q}"
+        "{params.script} --dataset {params.dataset:q} --recipe {input.recipe:q}"
         " --split {wildcards.split} --kind {params.kind} &> {log:q}"
 
 
@@ -42,9 +43,10 @@ rule statistics:
         mem_mb=collect_mem_mb,
         runtime=collect_runtime,
     params:
+        script=script("statistics"),
         dataset=resolved,
     shell:
-        "{PYTHON} {SCRIPTS}/statistics.py --dataset {params.dataset:q} --recipe {input.recipe:q} &> {log:q}"
+        "{params.script} --dataset {params.dataset:q} --recipe {input.recipe:q} &> {log:q}"
 
 
 rule manifest:
@@ -67,6 +69,7 @@ rule manifest:
         mem_mb=collect_mem_mb,
         runtime=collect_runtime,
     params:
+        script=script("manifest"),
         dataset=resolved,
     shell:
-        "{PYTHON} {SCRIPTS}/manifest.py --dataset {params.dataset:q} --recipe {input.recipe:q} &> {log:q}"
+        "{params.script} --dataset {params.dataset:q} --recipe {input.recipe:q} &> {log:q}"

@@ -37,18 +37,22 @@ except ConfigError as error:
 ENVIRONMENTS = {"sympy": "../../envs/sympy.yaml", "sagemath": "../../envs/sage.yaml"}
 
 
-def job_python():
-    """Return the start of a job's command: the Python, fixed string hashing, and the package on its path.
+def script(name):
+    """Return the start of a job's command: the Python, fixed string hashing, the package on its path, and the script.
 
     Under conda the variables must be set inside the command (Snakemake removes an exported PYTHONPATH), and `python` is
     the environment's. Without conda it is the Python that runs Snakemake. `-P` keeps the scripts' folder off the path.
+    It is a parameter that uses `input`, which Snakemake does not track: moving the checkout changes no sample.
     """
     uses_conda = DeploymentMethod.CONDA in workflow.deployment_settings.deployment_method
     python = "python" if uses_conda else shlex.quote(sys.executable)
-    return f"PYTHONHASHSEED=0 PYTHONPATH={shlex.quote(SOURCE)}${{PYTHONPATH:+:$PYTHONPATH}} {python} -P"
+    path = f"{shlex.quote(SOURCE)}${{PYTHONPATH:+:$PYTHONPATH}}"
+    command = f"PYTHONHASHSEED=0 PYTHONPATH={path} {python} -P {SCRIPTS}/{name}.py"
 
+    def untracked(wildcards, input):
+        return command
 
-PYTHON = job_python()
+    return untracked
 
 
 def datasets_of(**settings):

@@ -26,8 +26,9 @@ for backend, keep in sorted({(dataset["backend"], dataset["keep_shards"]) for da
             mem_mb=generate_mem_mb,
             runtime=generate_runtime,
         params:
+            script=script("generate"),
             samples=sample_range,
         shell:
-            "{PYTHON} {SCRIPTS}/generate.py --recipe {input.recipe:q} --split {wildcards.split} --batch {wildcards.batch}"
+            "{params.script} --recipe {input.recipe:q} --split {wildcards.split} --batch {wildcards.batch}"
             " --samples {params.samples} --text {output.text:q} --json {output.json:q} --sidecar {output.sidecar:q}"
             " --n-jobs {threads} &> {log:q}"

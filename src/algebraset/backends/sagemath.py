@@ -7,6 +7,7 @@ before any other import from `sage`, a user's generator included.
 
 from __future__ import annotations
 
+import importlib
 import importlib.util
 import sys
 from functools import lru_cache
@@ -24,29 +25,37 @@ HOW_TO_GET_SAGEMATH = (
 def load() -> None:
     """Import what SageMath needs for polynomials, in an order that works; later calls cost nothing.
 
-    This is a fraction of `sage.all`, which takes twice as long to import and which the modular `passagemath-*`
-    wheels do not have.
+    This is a fraction of `sage.all`, which takes three times as long to import and which the modular `passagemath-*`
+    wheels do not have; it is the way out where the parts do not load by themselves.
 
     Raises:
         ConfigError: SageMath is not installed, or a part of it that polynomials need is missing.
     """
     try:
-        import sage.rings.integer  # noqa: I001  first: from here the cycles close
-        import sage.libs.pari
-        import sage.libs.singular.function
-        import sage.misc.randstate
-        import sage.rings.polynomial.laurent_polynomial_ring
-        import sage.rings.polynomial.multi_polynomial_libsingular
-        import sage.rings.polynomial.polynomial_ring_constructor  # noqa: F401
-    except ImportError as error:
+        _import_parts()
+    except (ImportError, AttributeError) as error:  # AttributeError is what some import cycles end in
         if not is_installed():
             raise ConfigError(f"SageMath is not installed in {sys.executable}: {HOW_TO_GET_SAGEMATH}") from error
-        raise ConfigError(
-            f"SageMath in {sys.executable} lacks a part that polynomials need ({error}): {HOW_TO_GET_SAGEMATH}"
-        ) from error
+        try:
+            importlib.import_module("sage.all")
+            _import_parts()
+        except (ImportError, AttributeError):
+            raise ConfigError(
+                f"SageMath in {sys.executable} lacks a part that polynomials need ({error}): {HOW_TO_GET_SAGEMATH}"
+            ) from error
     _remember_missing("sage.rings.polynomial.pbori.pbori")
     # As `sage.all` does, so that the text of a long integer does not depend on whether a generator imports that.
     sys.set_int_max_str_digits(0)
+
+
+def _import_parts() -> None:
+    import sage.rings.integer  # noqa: F401, I001  first: from here the cycles close
+    import sage.libs.pari  # noqa: F401
+    import sage.libs.singular.function  # noqa: F401
+    import sage.misc.randstate  # noqa: F401
+    import sage.rings.polynomial.laurent_polynomial_ring  # noqa: F401  matrices use it and do not import it
+    import sage.rings.polynomial.multi_polynomial_libsingular  # noqa: F401
+    import sage.rings.polynomial.polynomial_ring_constructor  # noqa: F401
 
 
 def _remember_missing(module: str) -> None:
