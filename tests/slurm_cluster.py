@@ -125,6 +125,7 @@ class SlurmCluster:
         self.env["PATH"] = os.pathsep.join([str(self.folder / "bin"), SEARCH_PATH])
         self.env[MARK] = str(self.folder)
         self._daemons: list[tuple[str, subprocess.Popen[bytes]]] = []
+        self._guard: subprocess.Popen[bytes] | None = None
 
     def __enter__(self) -> Self:
         try:
@@ -145,6 +146,7 @@ class SlurmCluster:
             (self.folder / name).mkdir(parents=True, exist_ok=True)
         (self.folder / "munge").chmod(0o755)  # munged refuses a socket in a folder that others could change
         self._write_config()
+        self._start_guard()
         key = self.folder / "munge" / "key"
         key.touch(mode=0o600)
         key.write_bytes(os.urandom(1024))
@@ -179,6 +181,10 @@ class SlurmCluster:
                 process.wait(10)
         self._daemons.clear()
         self._end_leftovers()
+        if self._guard:
+            self._guard.kill()
+            self._guard.communicate()
+            self._guard = None
 
     def queue(self) -> list[tuple[str, str, str]]:
         """Return (job id, name, state) of the jobs that have not ended. Snakemake names jobs by its SLURM run ID."""
@@ -231,11 +237,14 @@ class SlurmCluster:
         wrapper.write_text(SRUN_WRAPPER.format(folder=self.folder, srun=_find("srun")))
         wrapper.chmod(0o755)
 
+    def _start_guard(self) -> None:
+        """Start the process that ends the cluster if this one is killed: it waits for the end of its standard input."""
+        self._guard = subprocess.Popen(
+            [sys.executable, __file__, str(self.folder)], stdin=subprocess.PIPE, start_new_session=True
+        )
+
     def _launch(self, name: str, *arguments: str) -> None:
         command = [_find(name) or name, *arguments]
-        # Should the test runner be killed, the kernel ends the daemons.
-        if setpriv := shutil.which("setpriv", path=SEARCH_PATH):
-            command = [setpriv, "--pdeathsig", "TERM", *command]
         with open(self.folder / "log" / f"{name}.err", "wb") as log:
             process = subprocess.Popen(
                 command,
@@ -306,3 +315,8 @@ def _free_ports(count: int) -> list[int]:
         for each in sockets:
             each.bind(("127.0.0.1", 0))
         return [each.getsockname()[1] for each in sockets]
+
+
+if __name__ == "__main__":  # the guard of a cluster
+    sys.stdin.buffer.read()
+    SlurmCluster(sys.argv[1])._end_leftovers()

@@ -144,7 +144,7 @@ def test_missing_sage_all_names_the_package():
     if importlib.util.find_spec("sage.all") is not None:
         pytest.skip("this SageMath has sage.all")
     with pytest.raises(ImportError) as caught:
-        import sage.all  # noqa: F401
+        import sage.all
     assert "passagemath-standard" in backend.missing_module(caught.value)
     with pytest.raises(ImportError) as caught:
         import sage.no_such_part  # noqa: F401

@@ -19,8 +19,8 @@ from sympy.polys.rings import PolyElement
 from algebraset.backends.sympy import leaf_to_text
 from algebraset.errors import Reject
 from algebraset.tasks.sympy import polynomial_addition, polynomial_factorization, polynomial_gcd
-from algebraset.tasks.sympy.irreducibility import is_irreducible
-from algebraset.tasks.sympy.polynomials import polynomial_of, terms_of
+from algebraset.tasks.sympy._irreducibility import is_irreducible
+from algebraset.tasks.sympy._polynomials import polynomial_of, terms_of
 
 SRC = Path(__file__).parents[1] / "src"
 

@@ -168,7 +168,12 @@ def _explain_import(error: BaseException, role: str, spec: str) -> str:
     text = (
         f"{role} = {spec!r} cannot be imported: {type(error).__name__}: {error} ({last.filename}, line {last.lineno})"
     )
-    if isinstance(error, ModuleNotFoundError):
+    # A SageMath that is there in parts says by name what is missing.
+    sagemath = sys.modules.get("algebraset.backends.sagemath")
+    hint = sagemath.missing_module(error) if sagemath and isinstance(error, ImportError) else None
+    if hint:
+        text += f"; {hint}"
+    elif isinstance(error, ModuleNotFoundError):
         text += f"; the Python of this job is {sys.executable}: install the package there, or name it in its envs/ file"
     return text
 

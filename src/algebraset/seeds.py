@@ -45,4 +45,7 @@ def seed_all(seed: int) -> None:
     if "sympy.core.random" in sys.modules:
         sys.modules["sympy.core.random"].seed(seed)
     if "sage.misc.randstate" in sys.modules:
-        sys.modules["sage.misc.randstate"].set_random_seed(seed)
+        from algebraset.backends import sagemath
+
+        sagemath.load()
+        sagemath.seed(seed)

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import os
 import signal
+import sys
 from collections import deque
 from collections.abc import Callable, Iterable, Iterator
 from contextlib import ExitStack, contextmanager
@@ -184,9 +185,23 @@ def _start_worker(make_recipe: bytes, parent: int) -> None:
     global _recipe
     import pickle
 
-    # Ctrl-C reaches the whole process group; the parent decides and stops its workers itself.
-    signal.signal(signal.SIGINT, signal.SIG_IGN)
+    _end_with(parent)
     _recipe = pickle.loads(make_recipe)()
+    # Ctrl-C reaches the whole process group; the parent decides and stops its workers itself. SageMath, once loaded,
+    # has a handler of its own for it. SIGTERM must not wait for Python code to be reached: C code may run long.
+    signal.signal(signal.SIGINT, signal.SIG_IGN)
+    signal.signal(signal.SIGTERM, signal.SIG_DFL)
+
+
+def _end_with(parent: int) -> None:
+    """Have the kernel kill this process when its parent dies, however long the sample is that it works on (Linux)."""
+    if sys.platform == "linux":
+        import ctypes
+
+        set_parent_death_signal = 1  # PR_SET_PDEATHSIG of prctl(2)
+        ctypes.CDLL(None).prctl(set_parent_death_signal, signal.SIGKILL, 0, 0, 0)
+    if os.getppid() != parent:  # it died in between
+        os._exit(1)
 
 
 def _work(split: str, start: int, stop: int, probe: bool) -> Samples:

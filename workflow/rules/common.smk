@@ -1,5 +1,6 @@
 # What all rules share: where the package is, the config, and the helpers that rules name.
 
+import importlib.util
 import json
 import os
 import shlex
@@ -17,11 +18,25 @@ SCRIPTS = shlex.quote(str(REPOSITORY / "workflow" / "scripts"))
 if SOURCE not in sys.path:
     sys.path.insert(0, SOURCE)
 
+from algebraset.backends import HOW_TO_GET, MODULES
 from algebraset.config import resolve_config, sample_settings
 from algebraset.errors import ConfigError
 from algebraset.functions import source_file
 from algebraset.plan import batch, data_files, num_batches
 from algebraset.version import GENERATION_REVISION
+
+# Snakemake brings all that is needed here but OmegaConf.
+if importlib.util.find_spec("omegaconf") is None:
+
+    conda: "../../envs/workflow.yaml"
+
+    importlib.invalidate_caches()
+    if importlib.util.find_spec("omegaconf") is None:
+        raise WorkflowError(
+            f"OmegaConf is missing in the Python of Snakemake: {shlex.quote(sys.executable)} -m pip install omegaconf "
+            "(or use --use-conda, which brings it)"
+        )
+
 
 # A config file on the command line replaces the default one instead of being mixed with it.
 if not workflow.overwrite_configfiles:
@@ -34,6 +49,11 @@ try:
 except ConfigError as error:
     raise WorkflowError(f"config: {error}")
 
+USES_CONDA = DeploymentMethod.CONDA in workflow.deployment_settings.deployment_method
+for dataset in DATASETS.values():
+    if not USES_CONDA and importlib.util.find_spec(MODULES[dataset["backend"]]) is None:
+        raise WorkflowError(f"dataset {dataset['name']}: {HOW_TO_GET[dataset['backend']]} (looked in {sys.executable})")
+
 ENVIRONMENTS = {"sympy": "../../envs/sympy.yaml", "sagemath": "../../envs/sage.yaml"}
 
 
@@ -44,8 +64,7 @@ def script(name):
     the environment's. Without conda it is the Python that runs Snakemake. `-P` keeps the scripts' folder off the path.
     It is a parameter that uses `input`, which Snakemake does not track: moving the checkout changes no sample.
     """
-    uses_conda = DeploymentMethod.CONDA in workflow.deployment_settings.deployment_method
-    python = "python" if uses_conda else shlex.quote(sys.executable)
+    python = "python" if USES_CONDA else shlex.quote(sys.executable)
     path = f"{shlex.quote(SOURCE)}${{PYTHONPATH:+:$PYTHONPATH}}"
     command = f"PYTHONHASHSEED=0 PYTHONPATH={path} {python} -P {SCRIPTS}/{name}.py"
 

@@ -13,13 +13,9 @@ import sys
 from functools import lru_cache
 from typing import Any
 
+from algebraset.backends import HOW_TO_GET
 from algebraset.errors import ConfigError
 from algebraset.seeds import numpy_seed
-
-HOW_TO_GET_SAGEMATH = (
-    "run the workflow with --use-conda (its environment is envs/sage.yaml), or install the wheels: "
-    "pip install passagemath-singular passagemath-flint"
-)
 
 
 def load() -> None:
@@ -35,13 +31,14 @@ def load() -> None:
         _import_parts()
     except (ImportError, AttributeError) as error:  # AttributeError is what some import cycles end in
         if not is_installed():
-            raise ConfigError(f"SageMath is not installed in {sys.executable}: {HOW_TO_GET_SAGEMATH}") from error
+            raise ConfigError(f"{HOW_TO_GET['sagemath']} (looked in {sys.executable})") from error
         try:
             importlib.import_module("sage.all")
             _import_parts()
         except (ImportError, AttributeError):
             raise ConfigError(
-                f"SageMath in {sys.executable} lacks a part that polynomials need ({error}): {HOW_TO_GET_SAGEMATH}"
+                f"SageMath in {sys.executable} lacks a part that polynomials need ({error}): "
+                "the wheels passagemath-singular and passagemath-flint have them, as has conda-forge's sage"
             ) from error
     _remember_missing("sage.rings.polynomial.pbori.pbori")
     # As `sage.all` does, so that the text of a long integer does not depend on whether a generator imports that.
@@ -49,13 +46,16 @@ def load() -> None:
 
 
 def _import_parts() -> None:
-    import sage.rings.integer  # noqa: F401, I001  first: from here the cycles close
-    import sage.libs.pari  # noqa: F401
-    import sage.libs.singular.function  # noqa: F401
-    import sage.misc.randstate  # noqa: F401
-    import sage.rings.polynomial.laurent_polynomial_ring  # noqa: F401  matrices use it and do not import it
-    import sage.rings.polynomial.multi_polynomial_libsingular  # noqa: F401
-    import sage.rings.polynomial.polynomial_ring_constructor  # noqa: F401
+    for module in (
+        "sage.rings.integer",  # first: from here the import cycles close
+        "sage.libs.pari",
+        "sage.libs.singular.function",
+        "sage.misc.randstate",
+        "sage.rings.polynomial.laurent_polynomial_ring",  # matrices use it and do not import it
+        "sage.rings.polynomial.multi_polynomial_libsingular",
+        "sage.rings.polynomial.polynomial_ring_constructor",
+    ):
+        importlib.import_module(module)
 
 
 def _remember_missing(module: str) -> None:
@@ -114,7 +114,7 @@ def versions() -> dict[str, str]:
     try:
         from sage.version import version
     except ImportError as error:
-        raise ConfigError(f"SageMath is not installed in {sys.executable}: {HOW_TO_GET_SAGEMATH}") from error
+        raise ConfigError(f"{HOW_TO_GET['sagemath']} (looked in {sys.executable})") from error
     from importlib import metadata  # 40 ms, which a job's start need not pay
 
     found = {"sagemath": str(version)}
@@ -134,7 +134,7 @@ def missing_module(error: ImportError) -> str | None:
     """
     name = getattr(error, "name", None) or ""
     if name == "sage" or (name.startswith("sage.") and not is_installed()):
-        return f"SageMath is not installed in {sys.executable}: {HOW_TO_GET_SAGEMATH}"
+        return f"{HOW_TO_GET['sagemath']} (looked in {sys.executable})"
     if name == "sage.all":
         return (
             "`sage.all` is the whole of SageMath, and this Python has only parts of it: pip install "

@@ -20,6 +20,10 @@ RING_LIMIT = 64
 _MODULUS = re.compile(r" mod \d+")
 
 
+def load() -> None:
+    """SymPy is loaded by importing this module; SageMath's backend has more to do here."""
+
+
 def leaf_to_text(value: Any) -> str:
     """Return the text of one value in a dataset: `str(value)`; in ring elements `^` for `**`, and no ` mod p`.
 

@@ -10,7 +10,7 @@ from sympy.polys.rings import PolyElement
 
 from algebraset.samplers.monomials import randbelow
 from algebraset.samplers.sympy_polynomials import compute_max_coefficient
-from algebraset.tasks.sympy.polynomials import cached_sampler, number_range, ring_of, terms_of, total_degree
+from algebraset.tasks.sympy._polynomials import cached_sampler, number_range, ring_of, terms_of, total_degree
 
 # Relative error allowed in a sum over RR: SymPy prints 15 digits, and every addition rounds.
 REAL_TOLERANCE = 1e-12

@@ -13,8 +13,8 @@ from algebraset.backends.sympy import leaf_to_text
 from algebraset.errors import Reject
 from algebraset.samplers.monomials import randbelow
 from algebraset.samplers.sympy_polynomials import PolynomialSampler, compute_max_coefficient
-from algebraset.tasks.sympy.irreducibility import is_irreducible
-from algebraset.tasks.sympy.polynomials import cached_sampler, number_range, polynomial_of, ring_of, total_degree
+from algebraset.tasks.sympy._irreducibility import is_irreducible
+from algebraset.tasks.sympy._polynomials import cached_sampler, number_range, polynomial_of, ring_of, total_degree
 
 
 def generate(

@@ -13,7 +13,7 @@ from sympy.polys.rings import PolyElement
 
 from algebraset.errors import Reject
 from algebraset.samplers.sympy_polynomials import compute_max_coefficient
-from algebraset.tasks.sympy.polynomials import cached_sampler, polynomial_of, ring_of, total_degree
+from algebraset.tasks.sympy._polynomials import cached_sampler, polynomial_of, ring_of, total_degree
 
 # Images over ZZ and QQ are taken modulo this prime; a point is bad with a probability of about degree / prime.
 PRIME = 2**31 - 1
