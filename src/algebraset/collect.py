@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+import json
 import os
 import shutil
 import subprocess
@@ -12,10 +13,10 @@ from pathlib import Path
 from typing import Any
 
 from algebraset.config import as_config
-from algebraset.duplicates import count_duplicates
+from algebraset.duplicates import count_duplicates, each_digest
 from algebraset.errors import ConfigError, ShardError
 from algebraset.formats import read_samples, write_atomically
-from algebraset.plan import Batch, Shard, batch, data_files, num_batches, shard_dir
+from algebraset.plan import Shard, batch, data_files, generation_order, num_batches, shard_dir
 from algebraset.shards import (
     BLOCK,
     delete_shard,
@@ -47,7 +48,7 @@ def concatenate(dataset: Mapping[str, Any], fingerprint: str, split: str, kind: 
     problems = []
     try:
         with open(temporary, "wb") as output:
-            for _, shard, header in _headers(dataset, fingerprint, split, problems):
+            for shard, header in _headers(dataset, fingerprint, split, problems):
                 path = shard_files(shard)[kind]
                 if not _copy(path, output, header["files"][kind]):
                     problems.append(f"{path} is damaged: its checksum is not that of its samples")
@@ -67,15 +68,16 @@ def merge_statistics(dataset: Mapping[str, Any], fingerprint: str) -> dict[str, 
     splits: dict[str, Any] = {}
     timing: dict[str, Any] = {}
     problems: list[str] = []
+    headers: list[tuple[Shard, dict[str, Any]]] = []
     for split, num_samples in dataset["splits"].items():
         statistics, rejected, generation = SplitStatistics(), Counter[str](), Timing()
         intervals: list[tuple[float, float]] = []
-        for _, _, header in _headers(dataset, fingerprint, split, problems):
+        for shard, header in _headers(dataset, fingerprint, split, problems):
+            headers.append((shard, header))
             statistics.merge(SplitStatistics.from_state(header["statistics"]))
             rejected.update(header["rejected"])
             clock = header["timing"]
-            if clock["generation"]:
-                generation.merge(Timing(clock["generation"]))
+            generation.merge(Timing.from_state(clock["generation"]))
             intervals.append((clock["started"], clock["finished"]))
         splits[split] = {
             "num_samples": num_samples,
@@ -89,10 +91,13 @@ def merge_statistics(dataset: Mapping[str, Any], fingerprint: str) -> dict[str, 
             "generation_time": generation.result(),
         }
     _raise(problems, "the dataset")
-    scratch = Path(dataset["save_dir"]) / "shards"
-    counts = count_duplicates({split: _digests(dataset, split) for split in splits}, dict(dataset["splits"]), scratch)
-    for split, found in counts.items():
-        splits[split] |= found
+    if dataset["leakage"] == "reject":
+        _require_held_out(dataset, headers)
+    if dataset["leakage"] != "ignore":
+        scratch = Path(dataset["save_dir"]) / "shards"
+        digests = {split: _digests(dataset, split) for split in splits}
+        for split, found in count_duplicates(digests, dict(dataset["splits"]), scratch).items():
+            splits[split] |= found
     summary = {"splits": splits, "timing": timing}
     write_atomically(Path(dataset["save_dir"]) / "statistics.json", dump_json(summary, indent=2) + "\n")
     return summary
@@ -111,10 +116,12 @@ def write_manifest(dataset: Mapping[str, Any], fingerprint: str) -> dict[str, An
     files: dict[str, Any] = {}
     versions: dict[str, set[str]] = {}
     sources: dict[str, Any] = {}
+    timeouts: list[dict[str, Any]] = []
     problems: list[str] = []
     for split, num_samples in dataset["splits"].items():
         expected: Counter[str] = Counter()
-        for _, _, header in _headers(dataset, fingerprint, split, problems):
+        for _, header in _headers(dataset, fingerprint, split, problems):
+            timeouts += [{"split": split, "index": i, "attempt": attempt} for i, attempt in header["timeouts"]]
             sources = header["sources"]
             for name, version in header["versions"].items():
                 versions.setdefault(name, set()).add(version)
@@ -126,6 +133,11 @@ def write_manifest(dataset: Mapping[str, Any], fingerprint: str) -> dict[str, An
             files[path.name] = entry
     _raise(problems, "the dataset")
     summary = load_json((folder / "statistics.json").read_bytes())
+    ledger = folder / "timeouts.jsonl"
+    if dataset["sample_timeout"] is not None or dataset["ledger"] is not None:
+        write_atomically(ledger, "".join(f"{json.dumps(entry)}\n" for entry in timeouts))
+    else:
+        ledger.unlink(missing_ok=True)
     manifest = {
         "config": as_config(dataset),
         "fingerprint": fingerprint,
@@ -135,6 +147,7 @@ def write_manifest(dataset: Mapping[str, Any], fingerprint: str) -> dict[str, An
         "collected_with": {"algebraset": __version__, "git_commit": _git_commit()},
         "files": files,
         "statistics_sha256": statistics_digest(summary),
+        "timeouts": len(timeouts),
     }
     write_atomically(folder / "manifest.json", dump_json(manifest, indent=2) + "\n")
     sums = "".join(f"{entry['sha256']}  {name}\n" for name, entry in files.items())
@@ -179,7 +192,7 @@ def statistics_digest(summary: Mapping[str, Any]) -> str:
 
 def _headers(
     dataset: Mapping[str, Any], fingerprint: str, split: str, problems: list[str]
-) -> Iterator[tuple[Batch, Shard, dict[str, Any]]]:
+) -> Iterator[tuple[Shard, dict[str, Any]]]:
     """Yield the planned shards of a split with their headers; append to `problems` what is wrong with others."""
     save_dir, count = dataset["save_dir"], num_batches(dataset, split)
     foreign = unplanned_files(shard_dir(save_dir, split), count)
@@ -199,7 +212,28 @@ def _headers(
             problems.append(str(error))
             delete_shard(shard)
             continue
-        yield planned, shard, header
+        yield shard, header
+
+
+def _require_held_out(dataset: Mapping[str, Any], headers: list[tuple[Shard, dict[str, Any]]]) -> None:
+    """Check that later splits were made against the problems that the held-out splits have now.
+
+    Raises:
+        ShardError: shards were made against others; they are deleted.
+    """
+    order = dict(generation_order(dataset))
+    checksums = {
+        split: hashlib.sha256(b"".join(sorted(set(each_digest(_digests(dataset, split)))))).hexdigest()
+        for split in {name for names in order.values() for name in names}
+    }
+    problems = []
+    for shard, header in headers:
+        if header["held_out"] != {split: checksums[split] for split in order[header["split"]]}:
+            problems.append(
+                f"{shard.sidecar} was made against other problems of the held-out splits than there are now"
+            )
+            delete_shard(shard)
+    _raise(problems, "the dataset")
 
 
 def _digests(dataset: Mapping[str, Any], split: str) -> Iterator[bytes]:

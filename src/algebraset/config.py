@@ -25,6 +25,10 @@ SAMPLE_KEYS = (
     "save_text",
     "save_json",
     "max_attempts",
+    "on_error",
+    "sample_timeout",
+    "ledger",
+    "canonical",
 )
 
 
@@ -111,7 +115,9 @@ def select_dataset(datasets: dict[str, dict[str, Any]], name: str | None) -> dic
 
 def sample_settings(dataset: Mapping[str, Any]) -> dict[str, Any]:
     """Return the part of a resolved dataset that decides the bytes of its samples."""
-    return {key: dataset[key] for key in SAMPLE_KEYS}
+    settings = {key: dataset[key] for key in SAMPLE_KEYS}
+    # Counting leaks or not changes no sample, rejecting them does.
+    return settings | {"reject_leaks": dataset["leakage"] == "reject"}
 
 
 def as_config(dataset: Mapping[str, Any]) -> dict[str, Any]:
@@ -167,6 +173,10 @@ def _resolve_dataset(name: str, block: Mapping[str, Any], where: str) -> dict[st
             resolved[key] = _with_default(block, key)
     resolved["splits"] = dict(splits)
     resolved["save_dir"] = os.path.normpath(resolved["save_dir"])
+    unknown = [split for split in resolved["held_out"] or () if split not in splits]
+    if unknown:
+        nearest = _nearest(unknown[0], splits)
+        raise ConfigError(f"{where}.held_out: no split {unknown[0]!r}{nearest} (there are {', '.join(splits)})")
     if not (resolved["save_text"] or resolved["save_json"]):
         raise ConfigError(f"{where}: save_text and save_json are both false, so nothing would be written; set one true")
     return resolved
@@ -207,6 +217,8 @@ def _explain(error: Any) -> str:
         "type": lambda: f"must be of type {_types(rule['type'])}",
         "enum": lambda: f"must be one of {', '.join(map(str, rule['enum']))}{_nearest(error.instance, rule['enum'])}",
         "minimum": lambda: f"must be at least {rule['minimum']}",
+        "exclusiveMinimum": lambda: f"must be more than {rule['exclusiveMinimum']}",
+        "uniqueItems": lambda: "must not name anything twice",
         "not": lambda: "is not allowed",
         "minLength": lambda: "must not be empty",
         "pattern": lambda: f"must match {rule['pattern']}",

@@ -40,13 +40,13 @@ def count_duplicates(
         for split in digests
     }
     if parts == 1:
-        _count({split: _each(pieces) for split, pieces in digests.items()}, found)
+        _count({split: each_digest(pieces) for split, pieces in digests.items()}, found)
         return found
     scratch.mkdir(parents=True, exist_ok=True)
     with tempfile.TemporaryDirectory(dir=scratch, prefix=".digests-") as folder:
         paths = {split: _scatter(pieces, Path(folder), split, parts) for split, pieces in digests.items()}
         for part in range(parts):
-            _count({split: _each([paths[split][part].read_bytes()]) for split in digests}, found)
+            _count({split: each_digest([paths[split][part].read_bytes()]) for split in digests}, found)
             for split in digests:
                 paths[split][part].unlink()
     return found
@@ -69,7 +69,7 @@ def _scatter(pieces: Iterable[bytes], folder: Path, split: str, parts: int) -> l
     try:
         for piece in pieces:
             buckets: list[list[bytes]] = [[] for _ in range(parts)]
-            for digest in _each([piece]):
+            for digest in each_digest([piece]):
                 buckets[digest[0] >> shift].append(digest)
             for file, bucket in zip(files, buckets, strict=True):
                 file.write(b"".join(bucket))
@@ -79,7 +79,8 @@ def _scatter(pieces: Iterable[bytes], folder: Path, split: str, parts: int) -> l
     return paths
 
 
-def _each(pieces: Iterable[bytes]) -> Iterator[bytes]:
+def each_digest(pieces: Iterable[bytes]) -> Iterator[bytes]:
+    """Yield the single digests of pieces that hold many."""
     for piece in pieces:
         for start in range(0, len(piece), DIGEST):
             yield piece[start : start + DIGEST]

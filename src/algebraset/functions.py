@@ -21,6 +21,9 @@ from typing import Any
 
 from algebraset.errors import ConfigError
 
+FUNCTION_KEYS = ("generator", "statistics", "check", "canonical")
+"""The keys of a config that name functions."""
+
 
 @dataclass(frozen=True, slots=True)
 class Function:
@@ -47,7 +50,8 @@ def load_function(spec: str, backend: str, role: str) -> Function:
     Args:
         spec: the config entry.
         backend: "sympy" or "sagemath"; ready tasks have a version for each.
-        role: "generator", "statistics" or "check": the config key, and which function of a ready task is meant.
+        role: "generator", "statistics", "check" or "canonical": the config key; says which function of a ready task
+            is meant.
 
     Raises:
         ConfigError: there is no such task, file, module or function, or importing it fails.

@@ -4,13 +4,15 @@ from __future__ import annotations
 
 import hashlib
 import json
+import os
 import platform
 import shlex
 import sys
 import traceback
 from collections import Counter
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass
+from pathlib import Path
 from time import perf_counter
 from typing import Any
 
@@ -18,10 +20,11 @@ from algebraset.backends import load_backend
 from algebraset.config import sample_settings
 from algebraset.errors import AlgebrasetError, ConfigError, Reject, SampleError
 from algebraset.formats import json_text, nested_string, text_line
-from algebraset.functions import Function, bind_check, bind_generator, load_function
+from algebraset.functions import FUNCTION_KEYS, Function, bind_check, bind_generator, load_function
 from algebraset.seeds import sample_seed, seed_all
 from algebraset.statistics import SplitStatistics, Timing
 from algebraset.version import GENERATION_REVISION, __version__
+from algebraset.watchdog import Watchdog
 
 DIGEST_SIZE = 16
 """Bytes of a problem's digest. Two of 10**8 different problems share one with a chance below 2**-75."""
@@ -34,9 +37,12 @@ class Recipe:
     generate: Callable[[int], Any]
     statistics: Callable[[Any, Any], Mapping[str, Any]] | None
     check: Callable[[Any, Any], Any] | None
+    canonical: Callable[[Any], str] | None
     leaf_to_text: Callable[[Any], str]
     root_seed: int
     max_attempts: int
+    on_error: str
+    ledger: frozenset[tuple[str, int, int]] | None  # attempts to take for timed out, in place of the clock
     save_text: bool
     save_json: bool
     fingerprint: str  # of everything that decides the bytes of a sample
@@ -54,6 +60,7 @@ class Samples:
     digests: bytes  # DIGEST_SIZE bytes a sample, of its problem
     statistics: SplitStatistics
     rejected: Counter[str]  # attempts by reason
+    timeouts: list[tuple[int, int]]  # index and attempt
     generation_time: Timing
     count: int = 0
 
@@ -66,7 +73,20 @@ class Draw:
     answer: Any
     seed: int
     attempt: int
-    rejected: list[str] = field(default_factory=list)
+    rejected: list[str]
+    timeouts: list[int]  # attempts
+
+
+@dataclass(frozen=True, slots=True)
+class Limits:
+    """What stands outside the recipe and still decides which attempt at a sample is taken."""
+
+    timeouts: frozenset[tuple[int, int]] = frozenset()  # index and attempt: known to take too long
+    held_out: frozenset[bytes] = frozenset()  # digests of problems that the split must not have
+    watchdog: Watchdog | None = None
+
+
+NO_LIMITS = Limits()
 
 
 def load_recipe(dataset: Mapping[str, Any], repeat: str = "") -> Recipe:
@@ -81,28 +101,54 @@ def load_recipe(dataset: Mapping[str, Any], repeat: str = "") -> Recipe:
     """
     backend = load_backend(dataset["backend"])
     functions: dict[str, Function] = {
-        key: load_function(dataset[key], dataset["backend"], key)
-        for key in ("generator", "statistics", "check")
-        if dataset[key] is not None
+        key: load_function(dataset[key], dataset["backend"], key) for key in FUNCTION_KEYS if dataset[key] is not None
     }
     params = dataset["generator_params"]
-    statistics, check = functions.get("statistics"), functions.get("check")
+    statistics, check, canonical = (functions.get(key) for key in FUNCTION_KEYS[1:])
     # A ready task's source may be reformatted: what it generates is stated by the generation revision.
     user_sources = {key: function.digest() for key, function in functions.items() if not function.ready}
+    sources = {key: function.digest() for key, function in functions.items()}
+    ledger = None
+    if dataset["ledger"] is not None:
+        ledger = read_ledger(Path(dataset["ledger"]))
+        user_sources["ledger"] = sources["ledger"] = hashlib.sha256(Path(dataset["ledger"]).read_bytes()).hexdigest()
     return Recipe(
         generate=bind_generator(functions["generator"].call, params, dataset["generator"]),
         statistics=statistics.call if statistics else None,
         check=bind_check(check.call, params) if check else None,
+        canonical=canonical.call if canonical else None,
         leaf_to_text=backend.leaf_to_text,
         root_seed=dataset["root_seed"],
         max_attempts=dataset["max_attempts"],
+        on_error=dataset["on_error"],
+        ledger=ledger,
         save_text=dataset["save_text"],
         save_json=dataset["save_json"],
         fingerprint=fingerprint(dataset, user_sources),
-        sources={key: function.digest() for key, function in functions.items()},
+        sources=sources,
         versions=versions(backend),
         repeat=repeat,
     )
+
+
+def read_ledger(path: Path) -> frozenset[tuple[str, int, int]]:
+    """Read a `timeouts.jsonl`: one `{"split": ..., "index": ..., "attempt": ...}` a line.
+
+    Raises:
+        ConfigError: the file is missing or a line is no entry; the text names file and line.
+    """
+    entries, number = set(), 0
+    try:
+        with open(path, encoding="utf-8") as file:
+            for line in file:
+                number += 1
+                entry = json.loads(line)
+                entries.add((str(entry["split"]), int(entry["index"]), int(entry["attempt"])))
+    except OSError as error:
+        raise ConfigError(f"ledger = {str(path)!r}: {error.strerror}") from error
+    except (ValueError, KeyError, TypeError) as error:
+        raise ConfigError(f"ledger = {str(path)!r}, line {number} is no entry of a ledger: {error!r}") from error
+    return frozenset(entries)
 
 
 def fingerprint(dataset: Mapping[str, Any], sources: Mapping[str, Any]) -> str:
@@ -116,7 +162,7 @@ def versions(backend: Any) -> dict[str, str]:
     return {"python": platform.python_version(), "algebraset": __version__, **backend.versions()}
 
 
-def make_samples(recipe: Recipe, split: str, start: int, stop: int, probe: bool) -> Samples:
+def make_samples(recipe: Recipe, split: str, start: int, stop: int, probe: bool, limits: Limits = NO_LIMITS) -> Samples:
     """Make samples `start` to `stop - 1` of a split.
 
     Args:
@@ -125,23 +171,36 @@ def make_samples(recipe: Recipe, split: str, start: int, stop: int, probe: bool)
         start: index of the first sample.
         stop: index after the last sample.
         probe: make the first sample twice, to find a generator that is not a function of its seed.
+        limits: which attempts are not to be taken.
 
     Raises:
         SampleError: a sample could not be made, was wrong or does not fit the formats.
     """
+    folder = os.getcwd()
+    try:
+        return _make_samples(recipe, split, start, stop, probe, limits)
+    finally:
+        if limits.watchdog is not None:
+            limits.watchdog.stop()
+        os.chdir(folder)  # a generator may have changed it, and paths are relative to it
+
+
+def _make_samples(recipe: Recipe, split: str, start: int, stop: int, probe: bool, limits: Limits) -> Samples:
     text: list[bytes] = []
     lines: list[bytes] = []
     digests: list[bytes] = []
+    timeouts: list[tuple[int, int]] = []
     statistics, rejected, timing = SplitStatistics(), Counter(), Timing()
-    leaf_to_text, blake2b = recipe.leaf_to_text, hashlib.blake2b
+    leaf_to_text = recipe.leaf_to_text
     if probe and start < stop:
-        require_function_of_seed(recipe, split, start)
+        require_function_of_seed(recipe, split, start, limits)
     for index in range(start, stop):
         begin = perf_counter()
-        draw = draw_sample(recipe, split, index)
+        draw = draw_sample(recipe, split, index, limits)
         timing.update(perf_counter() - begin)
         if draw.rejected:
             rejected.update(draw.rejected)
+            timeouts += [(index, attempt) for attempt in draw.timeouts]
         problem, answer = draw.problem, draw.answer
         try:
             if recipe.statistics is not None:
@@ -151,24 +210,32 @@ def make_samples(recipe: Recipe, split: str, start: int, stop: int, probe: bool)
             problem_strings = nested_string(problem, leaf_to_text)
             answer_strings = nested_string(answer, leaf_to_text)
             problem_json = json_text(problem_strings)
-            digests.append(blake2b(problem_json.encode(), digest_size=DIGEST_SIZE).digest())
+            digests.append(problem_digest(problem_json if recipe.canonical is None else recipe.canonical(problem)))
             if recipe.save_text:
                 text.append(f"{text_line(problem_strings, answer_strings)}\n".encode())
             if recipe.save_json:
                 lines.append(f'{{"problem": {problem_json}, "answer": {json_text(answer_strings)}}}\n'.encode())
         except Exception as error:
             raise sample_error(recipe, split, index, draw.attempt, error) from error
-    return Samples(b"".join(text), b"".join(lines), b"".join(digests), statistics, rejected, timing, stop - start)
+    content = (b"".join(text), b"".join(lines), b"".join(digests))
+    return Samples(*content, statistics, rejected, timeouts, timing, stop - start)
 
 
-def draw_sample(recipe: Recipe, split: str, index: int) -> Draw:
+def draw_sample(recipe: Recipe, split: str, index: int, limits: Limits = NO_LIMITS) -> Draw:
     """Call the generator with the seeds of attempt 0, 1, ... until one is not rejected.
 
     Raises:
         SampleError: the generator raised something else than `Reject`, returned no pair, or rejected all attempts.
     """
     reasons: list[str] = []
+    timeouts: list[int] = []
     for attempt in range(recipe.max_attempts):
+        if (index, attempt) in limits.timeouts or (recipe.ledger and (split, index, attempt) in recipe.ledger):
+            reasons.append("timeout")
+            timeouts.append(attempt)
+            continue
+        if limits.watchdog is not None:
+            limits.watchdog.start(index, attempt)
         seed = sample_seed(recipe.root_seed, split, index, attempt)
         try:
             pair = recipe.generate(seed)
@@ -176,19 +243,44 @@ def draw_sample(recipe: Recipe, split: str, index: int) -> Draw:
             reasons.append(rejection.reason)
             continue
         except (Exception, SystemExit) as error:
+            if recipe.on_error == "reject":
+                reasons.append(f"error: {type(error).__name__}")
+                continue
             raise sample_error(recipe, split, index, attempt, error) from error
         try:
             problem, answer = pair
         except (TypeError, ValueError):
             wrong = SampleError(f"the generator must return (problem, answer), it returned {_shorten(repr(pair))}")
             raise sample_error(recipe, split, index, attempt, wrong) from None
-        return Draw(problem, answer, seed, attempt, reasons)
+        if limits.held_out and _digest_of(recipe, split, index, attempt, problem) in limits.held_out:
+            reasons.append("leak")
+            continue
+        return Draw(problem, answer, seed, attempt, reasons, timeouts)
     counted = ", ".join(f"{reason} ({times} times)" for reason, times in Counter(reasons).most_common())
     message = f"all {recipe.max_attempts} attempts (max_attempts) were rejected: {counted}"
+    if "leak" in reasons:
+        message += (
+            f". The held-out splits have {len(limits.held_out)} different problems, and the generator hardly makes any "
+            "other: make its problem space larger, the held-out splits smaller, or set leakage to report"
+        )
     raise sample_error(recipe, split, index, recipe.max_attempts - 1, SampleError(message))
 
 
-def require_function_of_seed(recipe: Recipe, split: str, index: int) -> None:
+def problem_digest(text: str) -> bytes:
+    """Return the digest by which two problems are taken for the same."""
+    return hashlib.blake2b(text.encode(), digest_size=DIGEST_SIZE).digest()
+
+
+def _digest_of(recipe: Recipe, split: str, index: int, attempt: int, problem: Any) -> bytes:
+    try:
+        if recipe.canonical is not None:
+            return problem_digest(recipe.canonical(problem))
+        return problem_digest(json_text(nested_string(problem, recipe.leaf_to_text)))
+    except Exception as error:
+        raise sample_error(recipe, split, index, attempt, error) from error
+
+
+def require_function_of_seed(recipe: Recipe, split: str, index: int, limits: Limits = NO_LIMITS) -> None:
     """Make a sample twice, with the global random number generators in different states, and compare.
 
     Raises:
@@ -197,7 +289,7 @@ def require_function_of_seed(recipe: Recipe, split: str, index: int) -> None:
     outcomes = []
     for state in (1, 2):
         seed_all(state)
-        draw = draw_sample(recipe, split, index)
+        draw = draw_sample(recipe, split, index, limits)
         try:
             strings = [nested_string(value, recipe.leaf_to_text) for value in (draw.problem, draw.answer)]
             numbers = recipe.statistics(draw.problem, draw.answer) if recipe.statistics else None

@@ -5,20 +5,23 @@ from __future__ import annotations
 import functools
 import json
 import shlex
+import shutil
 import sys
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
+from time import time
 from typing import Any
 
-from algebraset import collect
+from algebraset import collect, shards
 from algebraset.config import as_config
 from algebraset.errors import AlgebrasetError
 from algebraset.formats import write_atomically
-from algebraset.generate import load_recipe, make_samples, require_fixed_hashing
-from algebraset.plan import Batch, Shard
+from algebraset.generate import load_recipe, require_fixed_hashing
+from algebraset.plan import Batch, Shard, digests_file, parts, plan_split
+from algebraset.shards import ShardWriter, held_out_checksums, is_finished, merge_shards
 from algebraset.statistics import dump_json
-from algebraset.workers import write_shards
+from algebraset.workers import Chunk, Settings, Task, finished_chunks, write_shards
 
 
 def try_first_sample(dataset: Mapping[str, Any], path: Path) -> None:
@@ -35,31 +38,58 @@ def try_first_sample(dataset: Mapping[str, Any], path: Path) -> None:
         SampleError: a first sample cannot be made.
     """
     require_fixed_hashing("jobs")
-    recipe = load_recipe(dataset, repeat_command(path))
+    make_recipe = functools.partial(load_recipe, dict(dataset), repeat_command(path))
+    recipe = make_recipe()
     content = {"config": as_config(dataset), "fingerprint": recipe.fingerprint, "sources": recipe.sources}
     # Written first, since it is the config file in the command that an error names.
     write_atomically(path, dump_json(content, indent=2) + "\n")
-    for split, num_samples in dataset["splits"].items():
-        make_samples(recipe, split, 0, min(1, num_samples), probe=True)
+    firsts = [Batch(split, 0, 0, 1) for split, num_samples in dataset["splits"].items() if num_samples]
+    chunks = (Chunk(Task(batch, Shard.of(path.parent, batch)), 0, 1) for batch in firsts)
+    with finished_chunks(chunks, recipe, make_recipe, Settings.of(dataset, n_jobs=1)) as finished:
+        for _ in finished:
+            pass
 
 
-def generate_batch(path: Path, batch: Batch, shard: Shard, n_jobs: int) -> None:
-    """Generate one batch with `n_jobs` processes and write its shard.
+def generate_batch(path: Path, batch: Batch, shard: Shard, held_out: tuple[Path, ...], n_jobs: int) -> None:
+    """Generate one job's samples and write its shard. A job of several batches continues from those that are finished.
 
     Args:
         path: `recipe.json` of the dataset.
         batch: which samples.
         shard: the files to write.
+        held_out: the files of digests (`write_digests`) of the splits whose problems it must not have.
         n_jobs: worker processes.
 
     Raises:
         SampleError: a sample could not be made.
+        ShardError: a file cannot be written.
         WorkerDied: a worker process was killed.
     """
     require_fixed_hashing("jobs")
+    started = time()
     dataset = json.loads(path.read_text(encoding="utf-8"))["config"]["dataset"]
     make_recipe = functools.partial(load_recipe, dataset, repeat_command(path))
-    write_shards([(batch, shard)], make_recipe(), make_recipe, n_jobs)
+    recipe, settings = make_recipe(), Settings.of(dataset, n_jobs)
+    if dataset["batches_per_job"] == 1:
+        write_shards([Task(batch, shard, held_out)], recipe, make_recipe, settings)
+        return
+    # Snakemake deletes the outputs of a job that failed, so the batches of this one wait in a folder it does not know.
+    scratch = shard.sidecar.with_name(f".{batch.label}.parts")
+    checksums = held_out_checksums(held_out)
+    tasks = [Task(part, Shard.of(scratch, part), held_out) for part in parts(batch, dataset["batch_size"])]
+    todo = [task for task in tasks if not is_finished(task.shard, task.batch, recipe.fingerprint, checksums)]
+    write_shards(todo, recipe, make_recipe, settings)
+    with ShardWriter(shard, batch, recipe, checksums, started) as whole:
+        merge_shards((task.shard for task in tasks), whole)
+        whole.finish(finished=time())
+    shutil.rmtree(scratch)
+
+
+def write_digests(dataset: Mapping[str, Any], path: Path, split: str) -> None:
+    """Write the digests of a held-out split's problems beside its shards; `path` is `recipe.json`."""
+    located, _ = _located(dataset, path)
+    sidecars = (Shard.of(located["save_dir"], batch).sidecar for batch in plan_split(located, split))
+    shards.write_digests(sidecars, digests_file(located["save_dir"], split))
 
 
 def concatenate(dataset: Mapping[str, Any], path: Path, split: str, kind: str) -> None:
@@ -87,6 +117,9 @@ def plain_errors() -> Iterator[None]:
     """Print algebraset's own errors without a traceback, which would hide their text, and exit with status 1."""
     try:
         yield
+    except OSError as error:  # a full disk, a folder without permission: the traceback would say no more
+        print(f"error: {error}", file=sys.stderr)
+        sys.exit(1)
     except AlgebrasetError as error:
         print(f"error: {error}", file=sys.stderr)
         if error.__cause__ is not None and not isinstance(error.__cause__, AlgebrasetError):

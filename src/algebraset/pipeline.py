@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import fcntl
 import functools
+import hashlib
 import logging
 import os
 import shutil
@@ -18,12 +19,21 @@ from algebraset.backends import load_backend
 from algebraset.collect import concatenate, merge_statistics, write_manifest
 from algebraset.config import resolve_dataset
 from algebraset.errors import ConfigError
-from algebraset.functions import callable_digest
-from algebraset.generate import Recipe, fingerprint, load_recipe, versions
-from algebraset.plan import Batch, Shard, data_files, num_batches, plan, shard_dir
-from algebraset.shards import is_finished, unplanned_files
+from algebraset.functions import FUNCTION_KEYS, callable_digest
+from algebraset.generate import Recipe, fingerprint, load_recipe, read_ledger, versions
+from algebraset.plan import (
+    Batch,
+    Shard,
+    data_files,
+    digests_file,
+    generation_order,
+    num_batches,
+    plan_split,
+    shard_dir,
+)
+from algebraset.shards import held_out_checksums, is_finished, unplanned_files, write_digests
 from algebraset.statistics import load_json
-from algebraset.workers import effective_n_jobs, write_shards
+from algebraset.workers import Settings, Task, WorkerDied, effective_n_jobs, write_shards
 
 logger = logging.getLogger("algebraset")
 
@@ -46,8 +56,9 @@ class DatasetPipeline:
         backend: "sympy" or "sagemath".
         splits: samples by split name, in place of `num_train_samples` and `num_test_samples`.
         check: `(problem, answer) -> bool`, which must be true for every sample, or None.
-        max_attempts: attempts at one sample before its rejections become an error.
-        keep_shards: keep the shards, so that a dataset that grows later generates only its new batches.
+        canonical: `problem -> str`, which says when two problems are the same, or None for the same text.
+        options: the other keys of a dataset's config, as `keep_shards`, `sample_timeout` or `leakage`; they are
+            described in config/README.md.
 
     Raises:
         ConfigError: an argument is out of range.
@@ -70,13 +81,14 @@ class DatasetPipeline:
         *,
         splits: Mapping[str, int] | None = None,
         check: Callable[[Any, Any], Any] | None = None,
-        max_attempts: int = 1000,
-        keep_shards: bool = False,
+        canonical: Callable[[Any], str] | None = None,
+        **options: Any,
     ) -> None:
         for name, function in (
             ("instance_generator", instance_generator),
             ("statistics_calculator", statistics_calculator),
             ("check", check),
+            ("canonical", canonical),
         ):
             if not callable(function) and (function is not None or name == "instance_generator"):
                 raise ConfigError(f"{name} must be a function, not {function!r}")
@@ -98,14 +110,15 @@ class DatasetPipeline:
                 "root_seed": root_seed,
                 "verbose": verbose,
                 "backend": backend,
-                "max_attempts": max_attempts,
-                "keep_shards": keep_shards,
+                "canonical": _name(canonical),
+                **options,
                 **{key: value for key, value in given.items() if value is not None},
             }
         )
         self.instance_generator = instance_generator
         self.statistics_calculator = statistics_calculator
         self.check = check
+        self.canonical = canonical
 
     @classmethod
     def from_config(
@@ -117,16 +130,18 @@ class DatasetPipeline:
         """Make a pipeline from a `dataset:` block and Python functions.
 
         Args:
-            config: the block as an OmegaConf `DictConfig` or a dict. Its `generator`, `statistics` and `check` are not
-                used, its `generator_params` become keyword arguments of `instance_generator`. Keys and defaults are
-                those of the workflow's config (`backend: sympy` among them).
+            config: the block as an OmegaConf `DictConfig` or a dict. Its functions (`generator`, `statistics`, ...)
+                are not used, its `generator_params` become keyword arguments of `instance_generator`. Keys and
+                defaults are those of the workflow's config (`backend: sympy` among them).
             instance_generator: `(seed, **generator_params) -> (problem, answer)`.
             statistics_calculator: `(problem, answer) -> numbers`, or None.
 
         Raises:
             ConfigError: names the key, the value, what is allowed and the nearest known key.
         """
-        dataset = resolve_dataset({**config, "generator": _name(instance_generator), "statistics": None, "check": None})
+        dataset = resolve_dataset(
+            {**config, "generator": _name(instance_generator), **dict.fromkeys(FUNCTION_KEYS[1:])}
+        )
         params = dataset["generator_params"]
         return cls(
             functools.partial(instance_generator, **params) if params else instance_generator,
@@ -154,6 +169,7 @@ class DatasetPipeline:
             "generator": self.instance_generator,
             "statistics": self.statistics_calculator,
             "check": self.check,
+            "canonical": self.canonical,
         }
         # A callable without a digest gets a new one each time: its shards are never taken for current ones.
         digests = {
@@ -161,13 +177,20 @@ class DatasetPipeline:
             for key, function in functions.items()
             if function is not None
         }
+        ledger = None
+        if self.dataset["ledger"] is not None:
+            ledger = read_ledger(Path(self.dataset["ledger"]))
+            digests["ledger"] = hashlib.sha256(Path(self.dataset["ledger"]).read_bytes()).hexdigest()
         return Recipe(
             generate=self.instance_generator,
             statistics=self.statistics_calculator,
             check=self.check,
+            canonical=self.canonical,
             leaf_to_text=backend.leaf_to_text,
             root_seed=self.dataset["root_seed"],
             max_attempts=self.dataset["max_attempts"],
+            on_error=self.dataset["on_error"],
+            ledger=ledger,
             save_text=self.dataset["save_text"],
             save_json=self.dataset["save_json"],
             fingerprint=fingerprint(self.dataset, digests),
@@ -177,7 +200,7 @@ class DatasetPipeline:
         )
 
 
-_NOT_ARGUMENTS = ("name", "generator", "generator_params", "statistics", "check")
+_NOT_ARGUMENTS = ("name", "generator_params", *FUNCTION_KEYS)
 
 
 def run_config_dataset(dataset: Mapping[str, Any], repeat: str, overwrite: bool = False) -> None:
@@ -209,6 +232,7 @@ def run_dataset(
     Raises:
         As `DatasetPipeline.run`.
     """
+    dataset = {**dataset, "batches_per_job": 1}  # jobs are the workflow's
     with _messages(dataset["verbose"]), _locked(Path(dataset["save_dir"])):
         if _is_complete(dataset, recipe, overwrite):
             logger.info("%s: complete, nothing to do", dataset["save_dir"])
@@ -217,21 +241,21 @@ def run_dataset(
             for split in dataset["splits"]:  # scratch files of a killed run with another plan
                 for path in unplanned_files(shard_dir(dataset["save_dir"], split), num_batches(dataset, split)):
                     path.unlink()
-        todo, finished = [], 0
-        for batch in plan(dataset):
-            shard = Shard.of(dataset["save_dir"], batch)
-            if is_finished(shard, batch, recipe.fingerprint):
-                finished += batch.stop - batch.start
-            else:
-                todo.append((batch, shard))
         if sys.flags.hash_randomization and effective_n_jobs(dataset["n_jobs"]) == 1:
             logger.info(
                 "n_jobs is 1, so samples are made in this process, whose string hashing is random: a generator that "
                 "iterates over sets repeats only under PYTHONHASHSEED=0 or with more workers"
             )
         total = sum(dataset["splits"].values())
-        with _progress(dataset, total, finished) as progress:
-            write_shards(todo, recipe, make_recipe, dataset["n_jobs"], progress)
+        with _Progress(dataset) as progress:
+            for splits in _stages(dataset):
+                done = progress.done
+                try:
+                    _generate(dataset, recipe, make_recipe, splits, progress)
+                except WorkerDied as death:
+                    logger.warning("%s: %s. Trying once more", dataset["save_dir"], death)
+                    progress.rewind(done)
+                    _generate(dataset, recipe, make_recipe, splits, progress)
         for split in dataset["splits"]:
             for kind in data_files(dataset, split):
                 concatenate(dataset, recipe.fingerprint, split, kind)
@@ -240,6 +264,39 @@ def run_dataset(
         if not dataset["keep_shards"]:
             shutil.rmtree(Path(dataset["save_dir"]) / "shards", ignore_errors=True)
         logger.info("%s: %d samples", dataset["save_dir"], total)
+
+
+def _stages(dataset: Mapping[str, Any]) -> list[list[tuple[str, tuple[str, ...]]]]:
+    """Return the splits in groups that can be made at the same time, each split with those it must not repeat."""
+    order = generation_order(dataset)
+    return [[entry] for entry in order] if dataset["leakage"] == "reject" else [order]
+
+
+def _generate(
+    dataset: Mapping[str, Any],
+    recipe: Recipe,
+    make_recipe: Callable[[], Recipe],
+    splits: list[tuple[str, tuple[str, ...]]],
+    progress: _Progress,
+) -> None:
+    """Generate the batches of some splits that are not there yet, and the digests of those that are held out."""
+    save_dir = dataset["save_dir"]
+    for_later = {name for _, names in generation_order(dataset) for name in names}
+    todo = []
+    for split, names in splits:
+        held_out = tuple(digests_file(save_dir, name) for name in names)
+        checksums = held_out_checksums(held_out)
+        for batch in plan_split(dataset, split):
+            shard = Shard.of(save_dir, batch)
+            if is_finished(shard, batch, recipe.fingerprint, checksums):
+                progress.advance(batch, batch.stop - batch.start)
+            else:
+                todo.append(Task(batch, shard, held_out))
+    write_shards(todo, recipe, make_recipe, Settings.of(dataset, dataset["n_jobs"]), progress.advance)
+    for split, _ in splits:
+        if split in for_later:
+            sidecars = (Shard.of(save_dir, batch).sidecar for batch in plan_split(dataset, split))
+            write_digests(sidecars, digests_file(save_dir, split))
 
 
 @contextmanager
@@ -298,30 +355,36 @@ def _messages(verbose: bool) -> Iterator[None]:
         logger.setLevel(level)
 
 
-@contextmanager
-def _progress(dataset: Mapping[str, Any], total: int, finished: int) -> Iterator[Callable[[Batch, int], None]]:
-    """Give the function that reports finished samples: to a bar on a terminal, else to a log line every tenth."""
-    if finished:
-        logger.info("%s: %d of %d samples are there from an earlier run", dataset["save_dir"], finished, total)
-    if dataset["verbose"] and sys.stderr.isatty():
-        from tqdm import tqdm
+class _Progress:
+    """Shows finished samples: on a terminal by a bar, elsewhere by a log line for every tenth of them."""
 
-        with tqdm(total=total, initial=finished, unit="sample", desc=str(dataset["save_dir"])) as bar:
+    def __init__(self, dataset: Mapping[str, Any]) -> None:
+        self.name, self.total, self.done = dataset["save_dir"], sum(dataset["splits"].values()), 0
+        self._bar: Any = None
+        if dataset["verbose"] and sys.stderr.isatty():
+            from tqdm import tqdm
 
-            def advance(batch: Batch, count: int) -> None:
-                bar.update(count)
+            self._bar = tqdm(total=self.total, unit="sample", desc=str(self.name))
 
-            yield advance
-        return
-    done = finished
+    def advance(self, batch: Batch, count: int) -> None:
+        before, self.done = self.done, self.done + count
+        if self._bar is not None:
+            self._bar.update(count)
+        elif before * 10 // self.total != self.done * 10 // self.total:
+            logger.info("%s: %d of %d samples (%s)", self.name, self.done, self.total, batch.split)
 
-    def log(batch: Batch, count: int) -> None:
-        nonlocal done
-        before, done = done, done + count
-        if before * 10 // total != done * 10 // total:
-            logger.info("%s: %d of %d samples (%s)", dataset["save_dir"], done, total, batch.split)
+    def rewind(self, done: int) -> None:
+        """Go back to a count, when batches are made again."""
+        if self._bar is not None:
+            self._bar.update(done - self.done)
+        self.done = done
 
-    yield log
+    def __enter__(self) -> _Progress:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        if self._bar is not None:
+            self._bar.close()
 
 
 def _same(recipe: Recipe) -> Recipe:

@@ -10,14 +10,16 @@ import hashlib
 import os
 import shutil
 from collections import Counter
-from collections.abc import Mapping
-from contextlib import suppress
+from collections.abc import Iterable, Iterator, Mapping
+from contextlib import contextmanager, suppress
+from functools import lru_cache
 from pathlib import Path
 from types import TracebackType
 from typing import IO, Any
 
 from algebraset.errors import ShardError
-from algebraset.generate import Recipe, Samples
+from algebraset.formats import write_atomically
+from algebraset.generate import DIGEST_SIZE, Recipe, Samples
 from algebraset.plan import SHARD_SUFFIXES, Batch, Shard
 from algebraset.statistics import SplitStatistics, Timing, dump_json, load_json
 
@@ -31,15 +33,16 @@ class ShardWriter:
         shard: the files to write.
         batch: which samples they hold.
         recipe: what makes the samples.
+        held_out: digest of the problems of each held-out split that the batch must not have.
         started: when the batch was begun, in seconds since the epoch.
     """
 
-    def __init__(self, shard: Shard, batch: Batch, recipe: Recipe, started: float) -> None:
-        self.shard, self.batch, self.recipe, self.started = shard, batch, recipe, started
-        self.count = 0
+    def __init__(self, shard: Shard, batch: Batch, recipe: Recipe, held_out: Mapping[str, str], started: float) -> None:
+        self.shard, self.batch, self.recipe, self.held_out, self.started = shard, batch, recipe, held_out, started
+        self._timeouts: list[tuple[int, int]] = []
         self._statistics, self._rejected, self._timing = SplitStatistics(), Counter[str](), Timing()
-        self._sums = {"text": hashlib.sha256(), "json": hashlib.sha256()}
-        self._sizes = {"text": 0, "json": 0}
+        self._sums = {kind: hashlib.sha256() for kind in ("text", "json", "digests")}
+        self._sizes = dict.fromkeys(self._sums, 0)
         # The names do not differ from run to run, so what a killed run left is overwritten by the next.
         self._temporary = {
             "text": _temporary(shard.text),
@@ -55,16 +58,20 @@ class ShardWriter:
         return self
 
     def add(self, samples: Samples) -> None:
-        """Append the next samples of the batch."""
-        for kind, content in (("text", samples.text), ("json", samples.json)):
-            self._files[kind].write(content)
+        """Append the next samples of the batch.
+
+        Raises:
+            ShardError: a file cannot be written; the text names it.
+        """
+        for kind, content in (("text", samples.text), ("json", samples.json), ("digests", samples.digests)):
+            with self._naming(self._temporary[kind]):
+                self._files[kind].write(content)
             self._sums[kind].update(content)
             self._sizes[kind] += len(content)
-        self._files["digests"].write(samples.digests)
         self._statistics.merge(samples.statistics)
         self._rejected.update(samples.rejected)
+        self._timeouts += samples.timeouts
         self._timing.merge(samples.generation_time)
-        self.count += samples.count
 
     def finish(self, finished: float) -> None:
         """Give the shard its names, once all samples of the batch are there.
@@ -82,38 +89,54 @@ class ShardWriter:
             "sources": self.recipe.sources,
             "versions": self.recipe.versions,
             "files": {
-                kind: {"bytes": self._sizes[kind], "sha256": self._sums[kind].hexdigest()} for kind in self._sums
+                kind: {"bytes": self._sizes[kind], "sha256": self._sums[kind].hexdigest()} for kind in ("text", "json")
             },
+            "digests": self._sums["digests"].hexdigest(),
+            "held_out": dict(self.held_out),
+            "timeouts": self._timeouts,
             "rejected": dict(sorted(self._rejected.items())),
             "statistics": self._statistics.to_state(),
             "timing": {"started": self.started, "finished": finished, "generation": self._timing.to_state()},
         }
-        digests = self._files["digests"]
-        digests.seek(0)
-        header["digests"] = hashlib.file_digest(digests, "sha256").hexdigest()
-        digests.seek(0)
-        complete = _temporary(self.shard.sidecar)
+        digests, complete = self._files["digests"], _temporary(self.shard.sidecar)
         try:
-            with open(complete, "wb") as file:
-                file.write(dump_json(header).encode() + b"\n")
-                shutil.copyfileobj(digests, file, BLOCK)
-            self._close()
-            for kind in ("text", "json"):
-                os.replace(self._temporary[kind], shard_files(self.shard)[kind])
-            os.replace(complete, self.shard.sidecar)
+            with self._naming(complete):
+                self._complete(header, digests, complete)
         finally:
             complete.unlink(missing_ok=True)
+
+    def _complete(self, header: dict[str, Any], digests: IO[bytes], complete: Path) -> None:
+        digests.seek(0)
+        with open(complete, "wb") as file:
+            file.write(dump_json(header).encode() + b"\n")
+            shutil.copyfileobj(digests, file, BLOCK)
+        self._close()
+        for kind in ("text", "json"):
+            os.replace(self._temporary[kind], shard_files(self.shard)[kind])
+        os.replace(complete, self.shard.sidecar)
 
     def __exit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
-        self._close()
-        for path in self._temporary.values():
-            path.unlink(missing_ok=True)
+        try:
+            self._close()
+        finally:
+            for path in self._temporary.values():
+                path.unlink(missing_ok=True)
 
     def _close(self) -> None:
-        for file in self._files.values():
-            file.close()
+        for kind, file in self._files.items():
+            with self._naming(self._temporary[kind]):
+                file.close()
+
+    @contextmanager
+    def _naming(self, path: Path) -> Iterator[None]:
+        try:
+            yield
+        except OSError as error:  # a full disk says so only here, without the name of the file
+            raise ShardError(
+                f"{path} cannot be written: {error.strerror}. Shards finished before are kept: mend it and run again"
+            ) from error
 
 
 def shard_files(shard: Shard) -> dict[str, Path]:
@@ -169,14 +192,67 @@ def require_planned(header: Mapping[str, Any], path: Path, batch: Batch, fingerp
         raise ShardError(f"{path} was made with another config, generator source or generation revision")
 
 
-def is_finished(shard: Shard, batch: Batch, fingerprint: str) -> bool:
+def is_finished(shard: Shard, batch: Batch, fingerprint: str, held_out: Mapping[str, str]) -> bool:
     """Return whether a batch's shard is there, whole and of this dataset (sizes are compared, not checksums)."""
     try:
         header = read_header(shard.sidecar)
         require_planned(header, shard.sidecar, batch, fingerprint)
-        return all(shard_files(shard)[kind].stat().st_size == known["bytes"] for kind, known in header["files"].items())
+        return header["held_out"] == held_out and all(
+            shard_files(shard)[kind].stat().st_size == known["bytes"] for kind, known in header["files"].items()
+        )
     except (ShardError, OSError):
         return False
+
+
+def write_digests(sidecars: Iterable[Path], path: Path) -> None:
+    """Write the digests of a held-out split's problems, each once, sorted (so that any sharding gives the same file).
+
+    Raises:
+        ShardError: a sidecar is missing or damaged.
+    """
+    digests: set[bytes] = set()
+    for sidecar in sidecars:
+        content = read_digests(sidecar, read_header(sidecar))
+        digests.update(content[start : start + DIGEST_SIZE] for start in range(0, len(content), DIGEST_SIZE))
+    write_atomically(path, b"".join(sorted(digests)))
+
+
+@lru_cache(maxsize=1)
+def load_digests(paths: tuple[Path, ...]) -> frozenset[bytes]:
+    """Return the digests in files of `write_digests`."""
+    content = b"".join(path.read_bytes() for path in paths)
+    return frozenset(content[start : start + DIGEST_SIZE] for start in range(0, len(content), DIGEST_SIZE))
+
+
+def held_out_checksums(paths: Iterable[Path]) -> dict[str, str]:
+    """Return the SHA-256 of each file of digests, by the name of its split."""
+    return {path.stem: hashlib.sha256(path.read_bytes()).hexdigest() for path in paths}
+
+
+def merge_shards(pieces: Iterable[Shard], whole: ShardWriter) -> None:
+    """Append the shards of a job's batches to its own shard, checking them on the way.
+
+    Raises:
+        ShardError: a piece is damaged.
+    """
+    for piece in pieces:
+        header = read_header(piece.sidecar)
+        content = {kind: shard_files(piece)[kind].read_bytes() for kind in ("text", "json")}
+        for kind, known in header["files"].items():
+            if hashlib.sha256(content[kind]).hexdigest() != known["sha256"]:
+                delete_shard(piece)
+                raise ShardError(f"{shard_files(piece)[kind]} is damaged and was deleted: run again to make it anew")
+        whole.add(
+            Samples(
+                **content,
+                digests=read_digests(piece.sidecar, header),
+                statistics=SplitStatistics.from_state(header["statistics"]),
+                rejected=Counter(header["rejected"]),
+                timeouts=[(index, attempt) for index, attempt in header["timeouts"]],
+                generation_time=Timing.from_state(header["timing"]["generation"]),
+                count=header["stop"] - header["start"],
+            )
+        )
 
 
 def delete_shard(shard: Shard) -> None:

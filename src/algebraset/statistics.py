@@ -316,8 +316,8 @@ class Timing:
 
     __slots__ = ("count", "maximum", "minimum", "squares", "total")
 
-    def __init__(self, state: Iterable[float] = (0, 0.0, 0.0, math.inf, -math.inf)) -> None:
-        self.count, self.total, self.squares, self.minimum, self.maximum = state
+    def __init__(self) -> None:
+        self.count, self.total, self.squares, self.minimum, self.maximum = 0, 0.0, 0.0, math.inf, -math.inf
 
     def update(self, seconds: float) -> None:
         """Add one duration."""
@@ -338,8 +338,16 @@ class Timing:
         self.maximum = max(self.maximum, other.maximum)
 
     def to_state(self) -> list[float] | None:
-        """Return what the constructor takes, or None without durations (JSON has no infinity)."""
+        """Return it as a JSON value, None without durations (JSON has no infinity)."""
         return [self.count, self.total, self.squares, self.minimum, self.maximum] if self.count else None
+
+    @classmethod
+    def from_state(cls, state: Iterable[float] | None) -> Timing:
+        """Return what `to_state` wrote."""
+        self = cls()
+        if state is not None:
+            self.count, self.total, self.squares, self.minimum, self.maximum = state
+        return self
 
     def result(self) -> dict[str, float] | None:
         """Return mean, std, min and max in seconds, None without durations."""

@@ -8,19 +8,24 @@ neither fork nor a second run of the user's main module), so loaded libraries an
 from __future__ import annotations
 
 import os
+import pickle
 import signal
 import sys
 from collections import deque
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from contextlib import ExitStack, contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
+from itertools import islice
+from pathlib import Path
+from tempfile import TemporaryDirectory
 from time import time
 from typing import Any
 
 from algebraset.errors import AlgebrasetError
-from algebraset.generate import Recipe, Samples, make_samples
+from algebraset.generate import Limits, Recipe, Samples, make_samples
 from algebraset.plan import Batch, Shard
-from algebraset.shards import ShardWriter
+from algebraset.shards import ShardWriter, held_out_checksums, load_digests
+from algebraset.watchdog import Watchdog, timed_out_attempt
 
 CHUNK_SECONDS = 0.2
 """A chunk is sized to take so long: short beside a batch, long beside what handing it over costs (about 1 ms)."""
@@ -36,83 +41,117 @@ class WorkerDied(AlgebrasetError):
     """A worker process ended by itself or was killed; the text names its samples."""
 
 
-@dataclass(slots=True)
+@dataclass(frozen=True, slots=True)
+class Task:
+    """A batch to generate, the shard to write it to, and the digests of problems it must not have."""
+
+    batch: Batch
+    shard: Shard
+    held_out: tuple[Path, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class Settings:
+    """How samples are worked on; only the timeout decides anything about them.
+
+    Args:
+        n_jobs: worker processes, as joblib counts them (-1: all cores).
+        sample_timeout: seconds for one attempt at a sample, None for no limit.
+        recycle_after: samples after which a worker is replaced, None for never.
+    """
+
+    n_jobs: int = 1
+    sample_timeout: float | None = None
+    recycle_after: int | None = None
+
+    @classmethod
+    def of(cls, dataset: Mapping[str, Any], n_jobs: int) -> Settings:
+        """Return the settings of a resolved dataset. A ledger stands in place of the clock."""
+        timeout = dataset["sample_timeout"] if dataset["ledger"] is None else None
+        return cls(n_jobs, timeout, dataset["recycle_after"])
+
+
+@dataclass(frozen=True, slots=True)
 class Chunk:
     """A run of consecutive samples of one batch."""
 
-    batch: Batch
+    task: Task
     start: int
     stop: int
+    timeouts: frozenset[tuple[int, int]] = frozenset()  # index and attempt: found to take too long
 
     @property
     def probe(self) -> bool:
-        return self.start == self.batch.start
+        """Whether its first sample is made twice: that of every batch is."""
+        return self.start == self.task.batch.start
+
+    def without(self, timeout: tuple[int, int]) -> list[Chunk]:
+        """Return the chunk again in two pieces: what comes before the sample that took too long, and the rest."""
+        before = [replace(self, stop=timeout[0])] if timeout[0] > self.start else []
+        return [*before, replace(self, start=timeout[0], timeouts=self.timeouts | {timeout})]
 
 
 def write_shards(
-    jobs: Iterable[tuple[Batch, Shard]],
+    tasks: Iterable[Task],
     recipe: Recipe,
     make_recipe: Callable[[], Recipe],
-    n_jobs: int,
+    settings: Settings,
     progress: Callable[[Batch, int], None] = lambda batch, count: None,
 ) -> None:
     """Generate batches and write each one's shard as soon as it is whole.
 
     Args:
-        jobs: the batches and the files to write them to.
-        recipe: what makes the samples; used in this process when `n_jobs` is 1.
+        tasks: the batches, in order.
+        recipe: what makes the samples; used in this process when no workers are needed.
         make_recipe: makes the recipe in a worker; it is pickled once per worker, by value (cloudpickle).
-        n_jobs: worker processes as joblib counts them (-1: all cores); 1 means this process, so a debugger works.
+        settings: how many workers, and what ends them.
         progress: called with the batch and the number of samples added to it.
 
     Raises:
         SampleError: a sample could not be made; shards finished before stay.
+        ShardError: a file cannot be written.
         WorkerDied: a worker ended by itself or was killed.
     """
-    pace = Pace()
-    workers = effective_n_jobs(n_jobs)
-    shards: dict[Batch, Shard] = {}
-
-    def chunks() -> Iterator[Chunk]:
-        for batch, shard in jobs:
-            shards[batch] = shard
-            start = batch.start
-            while start < batch.stop:
-                stop = min(start + pace.chunk_size(), batch.stop)
-                yield Chunk(batch, start, stop)
-                start = stop
-
+    pace = Pace(settings.recycle_after or MAX_CHUNK)
+    writer: ShardWriter | None = None
+    started = time()
     with ExitStack() as stack:
-        if workers == 1:
-            results = ((c, make_samples(recipe, c.batch.split, c.start, c.stop, c.probe)) for c in chunks())
-        else:
-            results = stack.enter_context(worker_pool(chunks(), make_recipe, workers))
-        writer: ShardWriter | None = None
-        started = time()
-        for chunk, samples in results:
+        chunks = _chunks(tasks, pace)
+        for chunk, samples in stack.enter_context(finished_chunks(chunks, recipe, make_recipe, settings)):
+            task = chunk.task
             pace.record(samples)
             if writer is None:
-                writer = stack.enter_context(ShardWriter(shards.pop(chunk.batch), chunk.batch, recipe, started))
+                held_out = held_out_checksums(task.held_out)
+                writer = stack.enter_context(ShardWriter(task.shard, task.batch, recipe, held_out, started))
             writer.add(samples)
-            progress(chunk.batch, samples.count)
-            if chunk.stop == chunk.batch.stop:
+            progress(task.batch, samples.count)
+            if chunk.stop == task.batch.stop:
                 writer.finish(finished=time())
                 writer = None
                 started = time()
 
 
+def _chunks(tasks: Iterable[Task], pace: Pace) -> Iterator[Chunk]:
+    for task in tasks:
+        start = task.batch.start
+        while start < task.batch.stop:
+            stop = min(start + pace.chunk_size(), task.batch.stop)
+            yield Chunk(task, start, stop)
+            start = stop
+
+
 class Pace:
     """Sizes chunks by how long the samples before took; it never changes a byte."""
 
-    def __init__(self) -> None:
-        self._seconds, self._count, self._limit = 0.0, 0, 1
+    def __init__(self, largest: int) -> None:
+        self._seconds, self._count, self._limit, self._largest = 0.0, 0, 1, min(largest, MAX_CHUNK)
 
     def record(self, samples: Samples) -> None:
         """Take note of finished samples."""
         # Recent chunks count most, since the cost of samples drifts.
         self._seconds = self._seconds / 2 + samples.generation_time.total
         self._count = self._count / 2 + samples.count
-        self._limit = min(MAX_CHUNK, max(self._limit, 8 * samples.count))
+        self._limit = min(self._largest, max(self._limit, 8 * samples.count))
 
     def chunk_size(self) -> int:
         """Return the size of the next chunk: 1 at first, then growing at most eightfold at a time."""
@@ -124,49 +163,64 @@ class Pace:
 
 
 @contextmanager
-def worker_pool(
-    chunks: Iterator[Chunk], make_recipe: Callable[[], Recipe], workers: int
+def finished_chunks(
+    chunks: Iterator[Chunk], recipe: Recipe, make_recipe: Callable[[], Recipe], settings: Settings
 ) -> Iterator[Iterator[tuple[Chunk, Samples]]]:
-    """Start workers and give an iterator of finished chunks, in order; on the way out no worker is left."""
+    """Give an iterator of chunks with their samples, in order; on the way out no worker is left.
+
+    Chunks are made when they are needed. The arguments are those of `write_shards`.
+    """
+    workers = effective_n_jobs(settings.n_jobs)
+    if workers == 1 and settings.sample_timeout is None and settings.recycle_after is None:
+        yield ((chunk, _make(recipe, chunk, None)) for chunk in chunks)
+        return
     import cloudpickle
     from joblib.externals.loky.backend.context import get_context
     from pebble import ProcessPool
 
-    with _environment(PYTHONHASHSEED="0"):
+    with _environment(PYTHONHASHSEED="0"), TemporaryDirectory(prefix="algebraset-") as notes:
         pool = ProcessPool(
             max_workers=workers,
+            max_tasks=max(1, settings.recycle_after // min(MAX_CHUNK, settings.recycle_after))
+            if settings.recycle_after
+            else 0,
             context=get_context("loky"),
             initializer=_start_worker,
-            initargs=(cloudpickle.dumps(make_recipe), os.getpid()),
+            initargs=(cloudpickle.dumps(make_recipe), os.getpid(), settings.sample_timeout, Path(notes)),
         )
         try:
-            yield _in_order(pool, chunks, workers)
+            yield _in_order(pool, chunks, WINDOW * workers, Path(notes))
             pool.close()
         finally:
             pool.stop()
             pool.join()
 
 
-def _in_order(pool: Any, chunks: Iterator[Chunk], workers: int) -> Iterator[tuple[Chunk, Samples]]:
+def _in_order(pool: Any, chunks: Iterator[Chunk], window: int, notes: Path) -> Iterator[tuple[Chunk, Samples]]:
     from pebble import ProcessExpired
 
     pending: deque[tuple[Chunk, Any]] = deque()
     while True:
-        # Few chunks are handed out ahead until the pace is known, many later.
-        while len(pending) < WINDOW * workers:
-            chunk = next(chunks, None)
-            if chunk is None:
-                break
-            pending.append(
-                (chunk, pool.schedule(_work, args=(chunk.batch.split, chunk.start, chunk.stop, chunk.probe)))
-            )
+        for chunk in islice(chunks, window - len(pending)):
+            pending.append((chunk, pool.schedule(_work, args=(chunk,))))
         if not pending:
             return
         chunk, future = pending.popleft()
         try:
-            yield chunk, future.result()
+            samples = future.result()
         except ProcessExpired as death:
-            raise WorkerDied(_explain_death(chunk, death.exitcode)) from None
+            timeout = timed_out_attempt(notes, death.pid)
+            if timeout is None:
+                raise WorkerDied(_explain_death(chunk, death.exitcode)) from None
+            pieces = [(piece, pool.schedule(_work, args=(piece,))) for piece in chunk.without(timeout)]
+            pending.extendleft(reversed(pieces))
+            continue
+        yield chunk, samples
+
+
+def _make(recipe: Recipe, chunk: Chunk, watchdog: Watchdog | None) -> Samples:
+    limits = Limits(chunk.timeouts, load_digests(chunk.task.held_out), watchdog)
+    return make_samples(recipe, chunk.task.batch.split, chunk.start, chunk.stop, chunk.probe, limits)
 
 
 def effective_n_jobs(n_jobs: int) -> int:
@@ -179,11 +233,11 @@ def effective_n_jobs(n_jobs: int) -> int:
 
 
 _recipe: Recipe | None = None  # a worker's, set once when it starts
+_watchdog: Watchdog | None = None
 
 
-def _start_worker(make_recipe: bytes, parent: int) -> None:
-    global _recipe
-    import pickle
+def _start_worker(make_recipe: bytes, parent: int, sample_timeout: float | None, notes: Path) -> None:
+    global _recipe, _watchdog
 
     _end_with(parent)
     _recipe = pickle.loads(make_recipe)()
@@ -191,6 +245,8 @@ def _start_worker(make_recipe: bytes, parent: int) -> None:
     # has a handler of its own for it. SIGTERM must not wait for Python code to be reached: C code may run long.
     signal.signal(signal.SIGINT, signal.SIG_IGN)
     signal.signal(signal.SIGTERM, signal.SIG_DFL)
+    if sample_timeout is not None:
+        _watchdog = Watchdog(sample_timeout, notes)
 
 
 def _end_with(parent: int) -> None:
@@ -204,9 +260,9 @@ def _end_with(parent: int) -> None:
         os._exit(1)
 
 
-def _work(split: str, start: int, stop: int, probe: bool) -> Samples:
-    assert _recipe is not None
-    return make_samples(_recipe, split, start, stop, probe)
+def _work(chunk: Chunk) -> Samples:
+    assert _recipe is not None  # the initializer ran
+    return _make(_recipe, chunk, _watchdog)
 
 
 def _explain_death(chunk: Chunk, exitcode: int | None) -> str:
@@ -215,8 +271,8 @@ def _explain_death(chunk: Chunk, exitcode: int | None) -> str:
         name = signal.Signals(-exitcode).name
         how = f"{name}, perhaps because memory ran out" if name == "SIGKILL" else name
     return (
-        f"a worker process died ({how}) at samples {chunk.start} to {chunk.stop - 1} of split {chunk.batch.split!r} "
-        f"(batch {chunk.batch.number}); what was finished before is kept"
+        f"a worker process died ({how}) at samples {chunk.start} to {chunk.stop - 1} of split "
+        f"{chunk.task.batch.split!r} (batch {chunk.task.batch.number}); what was finished before is kept"
     )
 
 

@@ -21,8 +21,8 @@ if SOURCE not in sys.path:
 from algebraset.backends import HOW_TO_GET, MODULES
 from algebraset.config import resolve_config, sample_settings
 from algebraset.errors import ConfigError
-from algebraset.functions import source_file
-from algebraset.plan import batch, data_files, num_batches
+from algebraset.functions import FUNCTION_KEYS, source_file
+from algebraset.plan import batch, data_files, digests_file, generation_order, num_batches
 from algebraset.version import GENERATION_REVISION
 
 # Snakemake brings all that is needed here but OmegaConf.
@@ -54,6 +54,14 @@ for dataset in DATASETS.values():
     if not USES_CONDA and importlib.util.find_spec(MODULES[dataset["backend"]]) is None:
         raise WorkflowError(f"dataset {dataset['name']}: {HOW_TO_GET[dataset['backend']]} (looked in {sys.executable})")
 
+NUM_JOBS = sum(num_batches(dataset, split) for dataset in DATASETS.values() for split in dataset["splits"])
+if NUM_JOBS > 20_000:
+    factor = -(-NUM_JOBS // 1000)
+    logger.warning(
+        f"This config makes {NUM_JOBS:,} generate jobs. Snakemake needs some milliseconds for each before the first one "
+        f"starts: with a batch_size {factor} times as large, or batches_per_job: {factor}, it would be about 1,000 jobs."
+    )
+
 ENVIRONMENTS = {"sympy": "../../envs/sympy.yaml", "sagemath": "../../envs/sage.yaml"}
 
 
@@ -83,7 +91,7 @@ def datasets_of(**settings):
 def source_files(wildcards):
     """Return the user's files with the functions of a dataset: editing one makes the dataset anew."""
     dataset = DATASETS[wildcards.save_dir]
-    files = {source_file(dataset[key]) for key in ("generator", "statistics", "check")}
+    files = {source_file(dataset[key]) for key in FUNCTION_KEYS} | {dataset["ledger"]}
     return sorted(files - {None})
 
 
@@ -125,6 +133,12 @@ def split_shards(wildcards):
     return shards(*names, suffix) + shards(*names, ".sidecar")
 
 
+def held_out_digests(wildcards):
+    """Return the digests of the splits whose problems a split must not have (none but with `leakage: reject`)."""
+    names = dict(generation_order(DATASETS[wildcards.save_dir]))[wildcards.split]
+    return [str(digests_file(wildcards.save_dir, name)) for name in names]
+
+
 def all_sidecars(wildcards):
     """Return the sidecars of all splits of a dataset."""
     return [
@@ -149,12 +163,16 @@ def final_files():
 def generate_threads(wildcards):
     """Return the processes of a generate job: `n_jobs`, where -1 means all cores that Snakemake may use."""
     n_jobs = DATASETS[wildcards.save_dir]["n_jobs"]
-    return n_jobs if n_jobs > 0 else max(1, (workflow.cores or 1) + 1 + n_jobs)
+    if n_jobs > 0:
+        return n_jobs
+    if workflow.resource_settings.cores is None:
+        raise WorkflowError(f"n_jobs: {n_jobs} counts the cores of one machine: on a cluster, give a positive number")
+    return max(1, workflow.cores + 1 + n_jobs)
 
 
 def generate_mem_mb(wildcards, threads, attempt):
-    """Return the memory of a generate job: 1 GB a process, and as much again with every retry."""
-    return 1000 * threads * attempt
+    """Return the memory of a generate job: 1 GB a process, as much again with every retry, and some for Snakemake."""
+    return 500 + 1000 * threads * attempt
 
 
 def generate_runtime(wildcards, attempt):

@@ -9,6 +9,7 @@ for backend, keep in sorted({(dataset["backend"], dataset["keep_shards"]) for da
         input:
             source_files,
             recipe="{save_dir}/recipe.json",
+            held_out=held_out_digests,
         output:
             text=keep_or_not("{save_dir}/shards/{split}/{batch}.txt"),
             json=keep_or_not("{save_dir}/shards/{split}/{batch}.jsonl"),
@@ -19,6 +20,7 @@ for backend, keep in sorted({(dataset["backend"], dataset["keep_shards"]) for da
             "{save_dir}/logs/generate/{split}/{batch}.tsv"
         wildcard_constraints:
             save_dir=datasets_of(backend=backend, keep_shards=keep),
+        retries: 1  # a worker may have been killed for its memory, and the second attempt asks for more
         conda:
             ENVIRONMENTS[backend]
         threads: generate_threads
@@ -31,4 +33,28 @@ for backend, keep in sorted({(dataset["backend"], dataset["keep_shards"]) for da
         shell:
             "{params.script} --recipe {input.recipe:q} --split {wildcards.split} --batch {wildcards.batch}"
             " --samples {params.samples} --text {output.text:q} --json {output.json:q} --sidecar {output.sidecar:q}"
-            " --n-jobs {threads} &> {log:q}"
+            " --held-out {input.held_out:q} --n-jobs {threads} &> {log:q}"
+
+
+# With `leakage: reject`, what later splits must not have.
+rule digests:
+    input:
+        lambda wildcards: shards(wildcards.save_dir, wildcards.split, ".sidecar"),
+        recipe="{save_dir}/recipe.json",
+    output:
+        temp("{save_dir}/shards/{split}.digests"),
+    log:
+        "{save_dir}/logs/digests/{split}.log",
+    benchmark:
+        "{save_dir}/logs/digests/{split}.tsv"
+    conda:
+        ENVIRONMENTS["sympy"]
+    threads: 1
+    resources:
+        mem_mb=collect_mem_mb,
+        runtime=collect_runtime,
+    params:
+        script=script("digests"),
+        dataset=resolved,
+    shell:
+        "{params.script} --dataset {params.dataset:q} --recipe {input.recipe:q} --split {wildcards.split} &> {log:q}"

@@ -15,8 +15,10 @@ if __name__ == "__main__":
     parser.add_argument("--text", type=Path, required=True, help="text shard to write")
     parser.add_argument("--json", type=Path, required=True, help="JSON Lines shard to write")
     parser.add_argument("--sidecar", type=Path, required=True, help="sidecar to write")
+    parser.add_argument("--held-out", type=Path, nargs="*", default=[], help="digests of problems it must not have")
     parser.add_argument("--n-jobs", type=int, required=True, help="worker processes")
     args = parser.parse_args()
     batch = Batch(args.split, args.batch, *map(int, args.samples.split("-")))
     with plain_errors():
-        generate_batch(args.recipe, batch, Shard(args.text, args.json, args.sidecar), args.n_jobs)
+        shard = Shard(args.text, args.json, args.sidecar)
+        generate_batch(args.recipe, batch, shard, tuple(args.held_out), args.n_jobs)
