@@ -7,6 +7,7 @@ import json
 import os
 import shlex
 import sys
+from collections.abc import Mapping
 from pathlib import Path
 from time import perf_counter
 from typing import Any
@@ -16,6 +17,7 @@ from algebraset.errors import ConfigError
 from algebraset.jobs import plain_errors, repeat_command
 from algebraset.version import __version__
 
+FORECAST_SECONDS = 10
 DEFAULT_CONFIG = "config/config.yaml"
 
 
@@ -91,7 +93,34 @@ def preview(args: argparse.Namespace) -> int:
             if shown:
                 pace = (perf_counter() - begin) / shown
                 print(f"  {1000 * pace:.2f} ms a sample: about {_duration(pace * num_samples)} on one core")
+        _print_forecast(dataset, recipe, args)
     return 0
+
+
+def _print_forecast(dataset: Mapping[str, Any], recipe: Any, args: argparse.Namespace) -> None:
+    """Say how many different problems the generator seems to make, against how many the dataset asks for."""
+    from algebraset.duplicates import estimate_distinct
+    from algebraset.generate import draw_sample, sample_problem_digest
+
+    split = max(dataset["splits"], key=dataset["splits"].get)
+    asked = sum(dataset["splits"].values())
+    digests, begin = [], perf_counter()
+    while len(digests) < min(args.forecast, dataset["splits"][split]) and perf_counter() - begin < FORECAST_SECONDS:
+        draw = draw_sample(recipe, split, len(digests))
+        digests.append(sample_problem_digest(recipe, split, len(digests), draw))
+    if len(digests) < 2:
+        return
+    estimate, distinct = estimate_distinct(digests)
+    seen = f"{distinct} different problems in {len(digests)} samples of {split!r}"
+    if distinct == len(digests):
+        print(f"{seen}: there are about {estimate:,} or more (Chao's lower bound); the dataset asks for {asked:,}")
+        return
+    print(f"{seen}: there are about {estimate:,} (Chao's estimate, a lower bound); the dataset asks for {asked:,}")
+    if asked > estimate:
+        print(
+            f"WARNING: {asked:,} samples are more than there seem to be problems, so many will occur more than once, in one "
+            "split or in several: make the problem space larger, ask for fewer samples, or set leakage: reject"
+        )
 
 
 def run(args: argparse.Namespace) -> int:
@@ -142,6 +171,9 @@ def _parser() -> argparse.ArgumentParser:
     one.add_argument("--index", type=int, default=0, help="number of the sample in its split, from 0")
     several = add(preview)
     several.add_argument("--samples", type=int, default=5, help="how many of each split")
+    several.add_argument(
+        "--forecast", type=int, default=2000, help="samples to estimate duplicates from (0 for none; 10 s at most)"
+    )
     whole = add(run)
     whole.add_argument("--overwrite", action="store_true", help="replace a dataset of another config in save_dir")
     verify = add(check)

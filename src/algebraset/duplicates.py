@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import tempfile
 from collections import Counter
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -50,6 +50,23 @@ def count_duplicates(
             for split in digests:
                 paths[split][part].unlink()
     return found
+
+
+def estimate_distinct(digests: Sequence[bytes]) -> tuple[int, int]:
+    """Estimate how many different problems a generator makes, from a sample of them.
+
+    The estimator is Chao's lower bound in its bias-corrected form, d + f1 (f1 - 1) / (2 (f2 + 1)), where d problems are
+    different, f1 of them occur once and f2 twice in the sample (A. Chao, "Nonparametric estimation of the number of
+    classes in a population", Scandinavian Journal of Statistics 11, 1984, 265-270). It is close where all problems are
+    about as likely, and too low where some are much likelier than others.
+
+    Returns:
+        The estimate, and how many were different.
+    """
+    times = Counter(Counter(digests).values())
+    distinct = times.total()
+    once, twice = times[1], times[2]
+    return distinct + once * (once - 1) // (2 * (twice + 1)), distinct
 
 
 def _count(digests: Mapping[str, Iterator[bytes]], found: dict[str, dict[str, Any]]) -> None:

@@ -271,6 +271,15 @@ def problem_digest(text: str) -> bytes:
     return hashlib.blake2b(text.encode(), digest_size=DIGEST_SIZE).digest()
 
 
+def sample_problem_digest(recipe: Recipe, split: str, index: int, draw: Draw) -> bytes:
+    """Return the digest of a sample's problem, in its canonical form if there is one.
+
+    Raises:
+        SampleError: the problem does not fit the formats, or its canonical form cannot be made.
+    """
+    return _digest_of(recipe, split, index, draw.attempt, draw.problem)
+
+
 def _digest_of(recipe: Recipe, split: str, index: int, attempt: int, problem: Any) -> bytes:
     try:
         if recipe.canonical is not None:

@@ -9,10 +9,11 @@ from __future__ import annotations
 import json
 import math
 import numbers
+import operator
 import sys
 from abc import ABC, abstractmethod
 from collections.abc import Iterable, Iterator, Mapping
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from fractions import Fraction
 from typing import Any
 
@@ -398,8 +399,8 @@ def _as_int_or_float(value: Any) -> int | float:
             return float(value)
         except OverflowError:
             raise StatisticsError(f"{value!r} is too large for a float") from None
-    if hasattr(type(value), "__index__"):
-        return value.__index__()
+    with suppress(TypeError, AttributeError):  # an array has the method and still is no number
+        return operator.index(value)
     raise StatisticsError(f"{value!r} of type {type(value).__name__} is no real number")
 
 

@@ -1,0 +1,359 @@
+"""Collect: damaged, missing and foreign shards, duplicates, the manifest and the checksums."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import random
+import shutil
+import subprocess
+from collections.abc import Callable
+from pathlib import Path
+from unittest.mock import patch
+
+import pytest
+from helpers import data_files, make, picky_sums, size_statistics, snapshot, sums
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from algebraset import ShardError
+from algebraset.collect import _covered, concatenate, merge_statistics, statistics_digest, write_manifest
+from algebraset.duplicates import count_duplicates
+from algebraset.shards import is_finished
+from algebraset.statistics import dump_json
+
+SPLITS = {"train": 20, "test": 7}
+
+
+@pytest.fixture(scope="module")
+def kept(tmp_path_factory) -> Path:
+    """Return a finished dataset with its shards, not to be changed."""
+    folder = tmp_path_factory.mktemp("kept")
+    make(folder, picky_sums, splits=SPLITS, batch_size=5, keep_shards=True).run()
+    return folder
+
+
+@pytest.fixture
+def folder(kept, tmp_path) -> Path:
+    """Return a copy of that dataset."""
+    return shutil.copytree(kept, tmp_path / "data")
+
+
+def pipeline(folder: Path, **settings):
+    return make(folder, picky_sums, **({"splits": SPLITS, "batch_size": 5, "keep_shards": True} | settings))
+
+
+def collect(folder: Path) -> None:
+    """Collect all that a workflow collects."""
+    dataset = pipeline(folder).dataset
+    fingerprint = json.loads((folder / "manifest.json").read_text())["fingerprint"]
+    for split in SPLITS:
+        for kind in ("text", "json"):
+            concatenate(dataset, fingerprint, split, kind)
+    merge_statistics(dataset, fingerprint)
+    write_manifest(dataset, fingerprint)
+
+
+def change(path: Path, edit: Callable[[bytes], bytes]) -> Path:
+    path.write_bytes(edit(path.read_bytes()))
+    return path
+
+
+def flipped(position: int) -> Callable[[bytes], bytes]:
+    """Return an edit that flips the lowest bit of the byte at a position."""
+
+    def edit(content: bytes) -> bytes:
+        changed = bytearray(content)
+        changed[position] ^= 1
+        return bytes(changed)
+
+    return edit
+
+
+def renamed(word: bytes) -> Callable[[bytes], bytes]:
+    return lambda content: content.replace(b'"' + word + b'"', b'"' + word[:-1] + b'_"', 1)
+
+
+TRAIN = Path("shards/train")
+DAMAGES = {
+    "text truncated": lambda f: change(f / TRAIN / "0000002.txt", lambda content: content[:-1]),
+    "text flipped": lambda f: change(f / TRAIN / "0000002.txt", flipped(3)),
+    "text extended": lambda f: change(f / TRAIN / "0000002.txt", lambda content: content + b"1 # 1\n"),
+    "text missing": lambda f: (f / TRAIN / "0000002.txt").unlink(),
+    "text empty": lambda f: change(f / TRAIN / "0000002.txt", lambda content: b""),
+    "json truncated": lambda f: change(f / TRAIN / "0000002.jsonl", lambda content: content[:-1]),
+    "json flipped": lambda f: change(f / TRAIN / "0000002.jsonl", flipped(14)),
+    "json missing": lambda f: (f / TRAIN / "0000002.jsonl").unlink(),
+    "sidecar missing": lambda f: (f / TRAIN / "0000002.sidecar").unlink(),
+    "sidecar empty": lambda f: change(f / TRAIN / "0000002.sidecar", lambda content: b""),
+    "sidecar cut in its header": lambda f: change(f / TRAIN / "0000002.sidecar", lambda content: content[:200]),
+    "sidecar without split": lambda f: change(f / TRAIN / "0000002.sidecar", renamed(b"split")),
+    "sidecar without number": lambda f: change(f / TRAIN / "0000002.sidecar", renamed(b"number")),
+    "sidecar without fingerprint": lambda f: change(f / TRAIN / "0000002.sidecar", renamed(b"fingerprint")),
+    "sidecar without statistics": lambda f: change(f / TRAIN / "0000002.sidecar", renamed(b"statistics")),
+    "sidecar without rejected": lambda f: change(f / TRAIN / "0000002.sidecar", renamed(b"rejected")),
+    "sidecar without digests": lambda f: change(f / TRAIN / "0000002.sidecar", renamed(b"digests")),
+    "digests flipped": lambda f: change(f / TRAIN / "0000002.sidecar", flipped(-1)),
+    "digests truncated": lambda f: change(f / TRAIN / "0000002.sidecar", lambda content: content[:-16]),
+    "of another batch": lambda f: shutil.copy(f / TRAIN / "0000001.sidecar", f / TRAIN / "0000002.sidecar"),
+}
+
+
+@pytest.mark.parametrize("damage", DAMAGES)
+def test_a_damaged_shard_is_named_and_deleted_and_all_others_stay(folder, damage):
+    final = snapshot(folder)
+    expected = data_files(folder)
+    DAMAGES[damage](folder)
+    with pytest.raises(ShardError, match=r"0000002\.(txt|jsonl|sidecar)") as caught:
+        collect(folder)
+    assert "run again" in str(caught.value)
+    assert not list((folder / TRAIN).glob("0000002.*"))
+    after = snapshot(folder)
+    shards = {name for name in final if name.startswith("shards/") and "train/0000002" not in name}
+    assert {name: after[name] for name in shards} == {name: final[name] for name in shards}
+    assert data_files(folder) == expected
+    assert not [name for name in after if Path(name).name.startswith(".")]
+
+
+@pytest.mark.parametrize("damage", DAMAGES)
+def test_running_again_repairs_a_damaged_shard(folder, damage, tmp_path):
+    """The dataset grows here, since a finished one is left alone."""
+    grown = {"splits": {"train": 25, "test": 7}}
+    DAMAGES[damage](folder)
+    try:
+        pipeline(folder, **grown).run()
+    except ShardError as error:
+        assert "0000002" in str(error)
+        pipeline(folder, **grown).run()
+    pipeline(tmp_path / "clean", **grown).run()
+    assert data_files(folder) == data_files(tmp_path / "clean")
+    assert statistics_of(folder) == statistics_of(tmp_path / "clean")
+
+
+def test_a_damaged_shard_of_the_first_run_is_repaired_by_the_next(tmp_path, monkeypatch):
+    """Nothing but shards is there yet: the dataset has no manifest to tell by."""
+    make(tmp_path / "clean").run()
+    for kind, damage in {"text": flipped(3), "sidecar": flipped(-1)}.items():
+
+        def spoil(dataset, *args, kind=kind, damage=damage):
+            suffix = {"text": "txt"}.get(kind, kind)
+            change(Path(dataset["save_dir"]) / f"shards/train/0000000.{suffix}", damage)
+            return concatenate(dataset, *args)
+
+        with monkeypatch.context() as context, pytest.raises(ShardError):
+            context.setattr("algebraset.pipeline.concatenate", spoil if kind == "text" else once(spoil))
+            make(tmp_path / kind).run()
+        make(tmp_path / kind).run()
+        assert data_files(tmp_path / kind) == data_files(tmp_path / "clean")
+
+
+def once(spoil):
+    calls = []
+
+    def first(*args):
+        calls.append(args)
+        return spoil(*args) if len(calls) == 1 else concatenate(*args)
+
+    return first
+
+
+def statistics_of(folder: Path) -> str:
+    return dump_json(json.loads((folder / "statistics.json").read_text())["splits"])
+
+
+def test_no_flipped_bit_of_a_sidecar_changes_the_statistics_silently(folder):
+    path = folder / TRAIN / "0000002.sidecar"
+    whole, expected = path.read_bytes(), statistics_of(folder)
+    dataset = pipeline(folder).dataset
+    fingerprint = json.loads((folder / "manifest.json").read_text())["fingerprint"]
+    rng = random.Random(1)
+    shard = {suffix: (folder / TRAIN / f"0000002.{suffix}").read_bytes() for suffix in ("txt", "jsonl")}
+    wrong = []
+    for position in rng.sample(range(len(whole)), 150):
+        changed = bytearray(whole)
+        changed[position] ^= 1 << rng.randrange(8)
+        path.write_bytes(changed)
+        for suffix, content in shard.items():
+            (folder / TRAIN / f"0000002.{suffix}").write_bytes(content)
+        try:
+            merge_statistics(dataset, fingerprint)
+        except ShardError as error:
+            assert "0000002" in str(error)
+        except Exception as error:
+            wrong.append((position, repr(error)))
+        else:
+            if statistics_of(folder) != expected:
+                wrong.append((position, "silently other statistics"))
+    assert not wrong, f"{len(wrong)} of 150 flips, such as {wrong[:3]}"
+
+
+def test_a_shard_of_another_generator_is_named_and_deleted(folder, tmp_path):
+    make(tmp_path / "other", sums, splits=SPLITS, batch_size=5, keep_shards=True).run()
+    for suffix in ("txt", "jsonl", "sidecar"):
+        shutil.copy(tmp_path / f"other/shards/train/0000002.{suffix}", folder / TRAIN)
+    with pytest.raises(ShardError, match=r"0000002\.sidecar was made with another"):
+        collect(folder)
+    assert not list((folder / TRAIN).glob("0000002.*"))
+
+
+@pytest.mark.parametrize("name", ["0000004.txt", "0000004.sidecar", "notes.md", "0000000.txt.bak"])
+def test_files_that_nobody_planned_are_named_and_kept(folder, name):
+    expected = data_files(folder)
+    (folder / TRAIN / name).write_text("mine")
+    with pytest.raises(ShardError, match=name.replace(".", r"\.")):
+        collect(folder)
+    assert (folder / TRAIN / name).read_text() == "mine"
+    assert data_files(folder) == expected
+
+
+def test_every_problem_is_listed_at_once(folder):
+    for number in (0, 2, 3):
+        (folder / TRAIN / f"000000{number}.sidecar").unlink()
+    with pytest.raises(ShardError) as caught:
+        collect(folder)
+    assert all(f"000000{number}.sidecar" in str(caught.value) for number in (0, 2, 3))
+
+
+def test_a_final_file_that_is_not_its_shards_is_an_error(folder):
+    dataset, manifest = pipeline(folder).dataset, json.loads((folder / "manifest.json").read_text())
+    change(folder / "train_raw.txt", lambda content: content[:-4])
+    with pytest.raises(ShardError, match=r"train_raw\.txt"):
+        write_manifest(dataset, manifest["fingerprint"])
+
+
+def test_collecting_again_gives_the_same_bytes(folder):
+    before, statistics = data_files(folder), statistics_of(folder)
+    collect(folder)
+    assert data_files(folder) == before and statistics_of(folder) == statistics
+
+
+def test_a_shard_is_finished_only_when_it_is_whole(folder):
+    from algebraset.plan import Shard, batch
+
+    dataset = pipeline(folder).dataset
+    fingerprint = json.loads((folder / "manifest.json").read_text())["fingerprint"]
+    planned = batch(dataset, "train", 2)
+    shard = Shard.of(folder, planned)
+    assert is_finished(shard, planned, fingerprint)
+    assert not is_finished(shard, planned, "another")
+    assert not is_finished(shard, batch(dataset, "train", 1), fingerprint)
+    for damage in ("sidecar without number", "text truncated", "json missing"):
+        DAMAGES[damage](folder)
+        assert not is_finished(shard, planned, fingerprint)
+
+
+def naive(samples: dict[str, list[bytes]]) -> dict:
+    return {
+        split: {
+            "duplicate_problems": sum(own[position] in own[:position] for position in range(len(own))),
+            "leaked_problems": {
+                other: sum(digest in theirs for digest in own) for other, theirs in samples.items() if other != split
+            },
+        }
+        for split, own in samples.items()
+    }
+
+
+POOL = [hashlib.sha256(bytes([number])).digest()[:16] for number in range(40)]
+split_digests = st.dictionaries(st.sampled_from(["train", "test", "dev"]), st.lists(st.sampled_from(POOL), max_size=40))
+
+
+@settings(deadline=None, max_examples=60)
+@given(split_digests, st.integers(1, 7), st.sampled_from([1, 10, 1_000_000]))
+def test_duplicates_are_counted_exactly_in_one_part_or_many(tmp_path_factory, samples, piece, part_size):
+    scratch = tmp_path_factory.getbasetemp() / "digests"
+    with patch("algebraset.duplicates.PART_SIZE", part_size):
+        counts = count_duplicates(
+            {split: pieces_of(digests, piece) for split, digests in samples.items()},
+            {split: len(digests) for split, digests in samples.items()},
+            scratch,
+        )
+    assert counts == naive(samples)
+    assert not scratch.exists() or not list(scratch.iterdir())
+
+
+def pieces_of(digests: list[bytes], size: int):
+    return (b"".join(digests[start : start + size]) for start in range(0, len(digests), size))
+
+
+@pytest.mark.parametrize("part_size", [10, 1_000_000])
+def test_statistics_count_duplicate_and_leaked_problems(tmp_path, part_size):
+    with patch("algebraset.duplicates.PART_SIZE", part_size):
+        make(tmp_path, sums, splits={"train": 60, "test": 25}, batch_size=9).run()
+    problems = {
+        split: [json.loads(line)["problem"] for line in (tmp_path / f"{split}_data.jsonl").read_text().splitlines()]
+        for split in ("train", "test")
+    }
+    found = json.loads((tmp_path / "statistics.json").read_text())["splits"]
+    for split, counts in naive(problems).items():
+        assert {key: found[split][key] for key in counts} == counts
+        assert counts["duplicate_problems"] > 0
+    assert naive(problems)["train"]["leaked_problems"]["test"] > 0
+
+
+def test_duplicates_do_not_depend_on_the_formats_written(tmp_path):
+    for name in ("save_text", "save_json"):
+        make(tmp_path / name, num_train_samples=60, **{name: False}).run()
+    assert statistics_of(tmp_path / "save_text") == statistics_of(tmp_path / "save_json")
+
+
+def test_the_manifest_describes_the_files(kept):
+    manifest = json.loads((kept / "manifest.json").read_text())
+    assert set(manifest["files"]) == {f"{split}_{suffix}" for split in SPLITS for suffix in ("raw.txt", "data.jsonl")}
+    for name, entry in manifest["files"].items():
+        content = (kept / name).read_bytes()
+        assert entry == {
+            "bytes": len(content),
+            "lines": content.count(b"\n"),
+            "sha256": hashlib.sha256(content).hexdigest(),
+        }
+    for name in ("python", "algebraset", "sympy"):
+        assert manifest["versions"][name]
+    assert set(manifest["sources"]) == {"generator", "statistics"}
+    assert "git_commit" in manifest["collected_with"]
+    summary = json.loads((kept / "statistics.json").read_text())
+    assert manifest["statistics_sha256"] == statistics_digest(summary)
+
+
+def test_statistics_json_has_what_the_design_lists(kept):
+    summary = json.loads((kept / "statistics.json").read_text())
+    assert set(summary) == {"splits", "timing"}
+    keys = {"num_samples", "problem_stats", "answer_stats", "ratio_stats", "rejected"}
+    for split, count in SPLITS.items():
+        entry = summary["splits"][split]
+        assert set(entry) == keys | {"duplicate_problems", "leaked_problems"}
+        assert entry["num_samples"] == entry["ratio_stats"]["count"] == count
+        assert set(entry["problem_stats"]["length"]) >= {"count", "mean", "std", "min", "max", "quantiles"}
+        timing = summary["timing"][split]
+        assert set(timing) == {"total_time", "samples_per_second", "generation_time"}
+        assert set(timing["generation_time"]) == {"mean", "std", "min", "max"}
+        assert timing["total_time"] > 0
+        assert timing["samples_per_second"] == pytest.approx(count / timing["total_time"])
+
+
+def test_all_but_the_clock_is_reproducible(kept, tmp_path):
+    make(tmp_path, picky_sums, size_statistics, splits=SPLITS, batch_size=4).run()
+    assert statistics_of(tmp_path) == statistics_of(kept)
+    manifests = [json.loads((folder / "manifest.json").read_text()) for folder in (kept, tmp_path)]
+    for key in ("statistics_sha256", "files", "fingerprint", "sources", "versions"):
+        assert manifests[0][key] == manifests[1][key]
+    assert (kept / "SHA256SUMS").read_bytes() == (tmp_path / "SHA256SUMS").read_bytes()
+
+
+def test_checksums_are_checked_by_sha256sum(folder):
+    def check() -> int:
+        return subprocess.run(["sha256sum", "-c", "SHA256SUMS"], cwd=folder, capture_output=True).returncode
+
+    assert check() == 0
+    change(folder / "test_raw.txt", flipped(0))
+    assert check() != 0
+
+
+intervals = st.lists(st.tuples(st.integers(0, 50), st.integers(0, 10)).map(lambda p: (p[0], p[0] + p[1])), max_size=12)
+
+
+@given(intervals)
+def test_time_is_counted_once_where_batches_overlap(spans):
+    assert _covered([(float(start), float(stop)) for start, stop in spans]) == len(
+        {second for start, stop in spans for second in range(start, stop)}
+    )

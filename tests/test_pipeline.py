@@ -1,0 +1,455 @@
+"""Pipeline: the same bytes whatever the batches and workers, resuming, and leaving alone what is not its own."""
+
+from __future__ import annotations
+
+import fcntl
+import functools
+import json
+import os
+import pty
+import signal
+import struct
+import subprocess
+import sys
+import termios
+from pathlib import Path
+
+import pytest
+from helpers import SRC, data_files, make, picky_sums, run_python, size_statistics, snapshot, sums
+
+import algebraset.sympy
+from algebraset import ConfigError, DatasetPipeline, DatasetWriter, SampleError, get_backend_classes, sample_seed
+from algebraset.statistics import dump_json
+
+SAMPLES = {"train": 23, "validation": 8, "test": 0}
+
+
+def reproducible(folder: Path) -> dict[str, bytes]:
+    """Return all that may not depend on batches, workers, machine or time."""
+    splits = json.loads((folder / "statistics.json").read_text())["splits"]
+    return data_files(folder) | {"statistics": dump_json(splits).encode()}
+
+
+def test_batch_size_and_workers_change_no_byte(tmp_path):
+    expected = None
+    for n_jobs in (1, 2, 4):
+        for batch_size in (1, 7, 128, 100_000):
+            folder = tmp_path / f"{n_jobs}_{batch_size}"
+            make(folder, picky_sums, splits=SAMPLES, n_jobs=n_jobs, batch_size=batch_size).run()
+            expected = expected or reproducible(folder)
+            assert reproducible(folder) == expected, f"n_jobs {n_jobs}, batch_size {batch_size}"
+    assert set(expected) == {"SHA256SUMS", "statistics"} | {
+        f"{split}_{suffix}" for split in SAMPLES for suffix in ("raw.txt", "data.jsonl")
+    }
+    assert expected["train_raw.txt"].count(b"\n") == 23
+    assert expected["test_raw.txt"] == expected["test_data.jsonl"] == b""
+
+
+def test_another_root_seed_or_split_name_gives_other_samples(tmp_path):
+    for name, settings in {
+        "a": {"splits": {"train": 30}},
+        "b": {"splits": {"train": 30}, "root_seed": 43},
+        "c": {"splits": {"other": 30}},
+    }.items():
+        make(tmp_path / name, **settings).run()
+    contents = {data_files(tmp_path / name)[file] for name, file in zip("abc", ["train_raw.txt"] * 2 + ["other_raw.txt"])}
+    assert len(contents) == 3
+
+
+def test_more_samples_continue_the_same_sequence(tmp_path):
+    for name, count in (("short", 10), ("long", 25)):
+        make(tmp_path / name, num_train_samples=count).run()
+    long, short = data_files(tmp_path / "long"), data_files(tmp_path / "short")
+    assert long["train_raw.txt"].startswith(short["train_raw.txt"])
+
+
+class Scaled:
+    def __init__(self, factor: int) -> None:
+        self.factor = factor
+
+    def __call__(self, seed: int) -> tuple[int, int]:
+        return seed % 100, seed % 100 * self.factor
+
+    def is_right(self, problem: int, answer: int) -> bool:
+        return answer == problem * self.factor
+
+
+def scaled(seed: int, factor: int) -> tuple[int, int]:
+    return seed % 100, seed % 100 * factor
+
+
+def test_functions_of_every_kind_work_here_and_in_workers(tmp_path):
+    factor = 3
+
+    def closure(seed):
+        return seed % 100, seed % 100 * factor
+
+    statistics = functools.partial(lambda factor, problem, answer: {"ratio": factor}, factor)
+    kinds = [closure, lambda seed: scaled(seed, factor), functools.partial(scaled, factor=3), Scaled(3)]
+    kinds += [Scaled(3).__call__, functools.partial(lambda f, seed: f(seed), closure)]
+    for number, generate in enumerate(kinds):
+        make(tmp_path / str(number), generate, statistics).run()
+    workers = {"check": Scaled(3).is_right, "n_jobs": 2}
+    make(tmp_path / "workers", kinds[-1], statistics, **workers).run()
+    results = [reproducible(folder) for folder in tmp_path.iterdir()]
+    assert len(results) == 7 and all(result == results[0] for result in results)
+
+
+def test_from_config_gives_the_generator_its_params(tmp_path):
+    block = {"generator_params": {"factor": 3}, "num_train_samples": 5, "save_dir": str(tmp_path / "a"), "verbose": False}
+    DatasetPipeline.from_config(block, scaled).run()
+    make(tmp_path / "b", functools.partial(scaled, factor=3), None, splits={"train": 5}).run()
+    assert data_files(tmp_path / "a") == data_files(tmp_path / "b")
+
+
+KILLED = """
+import os, signal, sys
+from algebraset import DatasetPipeline, sample_seed
+
+BAD = sample_seed(42, "train", 12)
+
+def generate(seed):
+    with open(os.environ["CALLS"], "a") as calls:
+        calls.write(f"{seed}\\n")
+    if seed == BAD and "KILL" in os.environ:
+        os.kill(os.getpid(), signal.SIGKILL)
+    return [seed % 10, seed % 3], seed % 7
+
+class Statistics:
+    def __call__(self, problem, answer):
+        return {"problem": {"size": sum(problem) / 10}}
+
+DatasetPipeline(
+    generate, Statistics() if "INSTANCE" in os.environ else lambda problem, answer: {"size": sum(problem) / 10},
+    save_dir=sys.argv[1], num_train_samples=20, num_test_samples=4, batch_size=5, n_jobs=int(sys.argv[2]),
+    backend="sympy", verbose=False,
+).run()
+"""
+
+
+@pytest.mark.parametrize("n_jobs, env", [("1", {}), ("2", {}), ("1", {"INSTANCE": "1"})], ids=["here", "worker", "object"])
+def test_a_killed_run_continues_from_its_finished_shards(tmp_path, n_jobs, env):
+    (tmp_path / "script.py").write_text(KILLED)
+    killed = run_python("script.py", "out", n_jobs, cwd=tmp_path, CALLS="before", KILL="1", **env)
+    if n_jobs == "1":
+        assert killed.returncode == -signal.SIGKILL
+    else:
+        assert killed.returncode == 1 and "WorkerDied" in killed.stderr and "SIGKILL" in killed.stderr
+        assert "'train'" in killed.stderr and "12" in killed.stderr
+    done = sorted(path.name for path in (tmp_path / "out/shards/train").glob("*.sidecar"))
+    assert done == ["0000000.sidecar", "0000001.sidecar"]
+    assert not list((tmp_path / "out").glob("*_raw.txt"))
+
+    resumed = run_python("script.py", "out", n_jobs, cwd=tmp_path, CALLS="after", **env)
+    assert resumed.returncode == 0, resumed.stderr
+    finished = {str(sample_seed(42, "train", index)) for index in range(10)}
+    called = set((tmp_path / "after").read_text().split())
+    assert not called & finished
+    assert str(sample_seed(42, "train", 10)) in called
+
+    undisturbed = run_python("script.py", "clean", "1", cwd=tmp_path, CALLS="clean_calls", **env)
+    assert undisturbed.returncode == 0, undisturbed.stderr
+    assert reproducible(tmp_path / "out") == reproducible(tmp_path / "clean")
+    assert not (tmp_path / "out" / "shards").exists()
+
+
+UNLOADABLE = """
+import os, sys
+from algebraset import DatasetPipeline
+
+PARENT = os.getpid()
+
+def only_in_parent(parent):
+    if os.getpid() != parent:
+        raise RuntimeError("this object exists in one process only")
+    return Generator()
+
+class Generator:
+    def __call__(self, seed):
+        return seed, seed
+    def __reduce__(self):
+        return only_in_parent, (PARENT,)
+
+DatasetPipeline(
+    Generator(), None, save_dir="out", num_train_samples=5, n_jobs=2, backend="sympy", verbose=False
+).run()
+"""
+
+
+def test_a_generator_that_workers_cannot_load_is_an_error_and_no_hang(tmp_path):
+    (tmp_path / "script.py").write_text(UNLOADABLE)
+    result = run_python("script.py", cwd=tmp_path, timeout=40)
+    assert result.returncode == 1
+    assert "this object exists in one process only" in result.stderr
+
+
+def counting(path: Path):
+    """Return a generator that notes its seeds in a file."""
+    name = str(path)
+
+    def generate(seed):
+        with open(name, "a") as calls:
+            calls.write(f"{seed}\n")
+        return sums(seed)
+
+    return generate
+
+
+def called(path: Path) -> set[int]:
+    seeds = {int(line) for line in path.read_text().split()} if path.exists() else set()
+    path.unlink(missing_ok=True)
+    return seeds
+
+
+def seeds(split: str, start: int, stop: int) -> set[int]:
+    return {sample_seed(42, split, index) for index in range(start, stop)}
+
+
+def test_running_a_finished_dataset_again_does_nothing(tmp_path):
+    calls, folder = tmp_path / "calls", tmp_path / "out"
+    for keep_shards in (False, True):
+        make(folder / str(keep_shards), counting(calls), keep_shards=keep_shards).run()
+        called(calls)
+        before = snapshot(folder)
+        make(folder / str(keep_shards), counting(calls), keep_shards=keep_shards, n_jobs=1, batch_size=3).run()
+        assert snapshot(folder) == before
+        assert called(calls) == set()
+
+
+@pytest.mark.parametrize("file", ["train_raw.txt", "statistics.json", "SHA256SUMS"])
+def test_a_file_that_is_missing_is_made_again(tmp_path, file):
+    make(tmp_path).run()
+    expected = reproducible(tmp_path)
+    (tmp_path / file).unlink()
+    make(tmp_path).run()
+    assert reproducible(tmp_path) == expected
+    assert (tmp_path / "manifest.json").exists()
+
+
+def test_a_run_that_was_killed_while_collecting_continues(tmp_path, monkeypatch):
+    make(tmp_path / "clean").run()
+
+    def killed(*args, **kwargs):
+        raise KeyboardInterrupt
+
+    for step in ("merge_statistics", "write_manifest"):
+        with monkeypatch.context() as patch, pytest.raises(KeyboardInterrupt):
+            patch.setattr(f"algebraset.pipeline.{step}", killed)
+            make(tmp_path / step).run()
+        make(tmp_path / step).run()
+        assert reproducible(tmp_path / step) == reproducible(tmp_path / "clean")
+
+
+@pytest.mark.parametrize(
+    "other",
+    [
+        {"generate": picky_sums},
+        {"statistics": None},
+        {"root_seed": 43},
+        {"save_text": False},
+        {"check": lambda problem, answer: True},
+    ],
+)
+def test_another_dataset_in_the_folder_is_not_replaced_unless_asked(tmp_path, other):
+    make(tmp_path / "a").run()
+    make(tmp_path / "b", **other).run()
+    before = snapshot(tmp_path / "a")
+    with pytest.raises(ConfigError, match="overwrite"):
+        make(tmp_path / "a", **other).run()
+    assert snapshot(tmp_path / "a") == before
+    make(tmp_path / "a", **other).run(overwrite=True)
+    ours, theirs = reproducible(tmp_path / "a"), reproducible(tmp_path / "b")
+    assert {name: ours[name] for name in theirs} == theirs
+
+
+def test_files_of_somebody_else_are_not_replaced(tmp_path):
+    (tmp_path / "train_raw.txt").write_text("mine")
+    with pytest.raises(ConfigError, match=r"train_raw\.txt"):
+        make(tmp_path).run()
+    assert (tmp_path / "train_raw.txt").read_text() == "mine"
+
+
+def test_a_growing_dataset_with_kept_shards_generates_only_new_samples(tmp_path):
+    calls, folder = tmp_path / "calls", tmp_path / "out"
+    grown = {"num_train_samples": 20, "num_test_samples": 7}
+    make(folder, counting(calls), batch_size=5, keep_shards=True, num_train_samples=10, num_test_samples=7).run()
+    assert called(calls) == seeds("train", 0, 10) | seeds("test", 0, 7)
+    make(folder, counting(calls), batch_size=5, keep_shards=True, **grown).run()
+    assert called(calls) == seeds("train", 10, 20)
+    make(tmp_path / "clean", counting(calls), **grown).run()
+    assert reproducible(folder) == reproducible(tmp_path / "clean")
+
+
+def test_another_plan_replaces_the_scratch_shards_of_a_killed_run(tmp_path):
+    (tmp_path / "out").mkdir()
+    with pytest.raises(SampleError):
+        make(tmp_path / "out", failing_at(13), batch_size=2).run()
+    make(tmp_path / "out", sums, batch_size=5, num_train_samples=6).run()
+    make(tmp_path / "clean", sums, num_train_samples=6).run()
+    assert reproducible(tmp_path / "out") == reproducible(tmp_path / "clean")
+
+
+def failing_at(index: int):
+    bad = sample_seed(42, "train", index)
+
+    def generate(seed):
+        if seed == bad:
+            raise ValueError("bad luck")
+        return sums(seed)
+
+    return generate
+
+
+def test_shards_finished_before_an_error_are_kept(tmp_path):
+    with pytest.raises(SampleError, match="index 13"):
+        make(tmp_path, failing_at(13), batch_size=5).run()
+    assert sorted(path.name for path in (tmp_path / "shards/train").iterdir()) == [
+        f"{number:07d}.{suffix}" for number in range(2) for suffix in ("jsonl", "sidecar", "txt")
+    ]
+
+
+def test_a_second_run_in_the_same_folder_is_refused(tmp_path):
+    outcomes = tmp_path / "outcomes"
+
+    def generate(seed):
+        try:
+            make(tmp_path / "out").run()
+        except ConfigError as error:
+            outcomes.write_text(str(error))
+        return sums(seed)
+
+    make(tmp_path / "out", generate).run()
+    assert "another run is working in" in outcomes.read_text()
+    with pytest.raises(ConfigError, match="overwrite"):
+        make(tmp_path / "out").run()
+
+
+def test_no_samples_give_empty_files(tmp_path):
+    make(tmp_path, num_train_samples=0, num_test_samples=0).run()
+    files = data_files(tmp_path)
+    assert all(content == b"" for name, content in files.items() if name != "SHA256SUMS")
+    assert len(files) == 5
+    splits = json.loads((tmp_path / "statistics.json").read_text())["splits"]
+    assert splits["train"]["num_samples"] == splits["test"]["num_samples"] == 0
+
+
+@pytest.mark.parametrize("off, suffix", [("save_text", "raw.txt"), ("save_json", "data.jsonl")])
+def test_a_format_that_is_off_leaves_the_other_as_it_is(tmp_path, off, suffix):
+    make(tmp_path / "both").run()
+    make(tmp_path / "one", **{off: False}).run()
+    both, one = data_files(tmp_path / "both"), data_files(tmp_path / "one")
+    assert set(both) - set(one) == {f"train_{suffix}", f"test_{suffix}"}
+    assert all(one[name] == both[name] for name in one if name != "SHA256SUMS")
+    assert set(json.loads((tmp_path / "one/manifest.json").read_text())["files"]) == set(one) - {"SHA256SUMS"}
+
+
+def test_a_path_with_spaces_and_other_letters(tmp_path):
+    folder = tmp_path / "my data é"
+    make(folder, n_jobs=1).run()
+    assert len(DatasetWriter(folder).load_dataset_jsonl("train")) == 20
+
+
+def test_every_sample_comes_back_through_the_writer(tmp_path):
+    answers = [[], "", "0", 0, ["", "0"], [[], []]]
+
+    def generate(seed):
+        return seed % 1000, answers[seed % 6]
+
+    make(tmp_path, generate, None, num_train_samples=30).run()
+    expected = [generate(sample_seed(42, "train", index)) for index in range(30)]
+    loaded = DatasetWriter(tmp_path).load_dataset_jsonl("train")
+    assert loaded == [(str(problem), str(answer) if answer == 0 else answer) for problem, answer in expected]
+
+
+def test_the_backends_generator_class_writes_the_same_files(tmp_path):
+    make(tmp_path / "a").run()
+    generator_class, writer_class = get_backend_classes("sympy")
+    assert (generator_class, writer_class) == (algebraset.sympy.DatasetGenerator, DatasetWriter)
+    generator = generator_class(n_jobs=1, verbose=False, root_seed=42)
+    sizes = {"train": 20, "test": 5}
+    generator.run(sizes, sums, size_statistics, DatasetWriter(tmp_path / "b"))
+    generator.run(sizes, sums, size_statistics, save_dir=str(tmp_path / "c"), batch_size=3)
+    assert reproducible(tmp_path / "a") == reproducible(tmp_path / "b") == reproducible(tmp_path / "c")
+    with pytest.raises(ConfigError, match="overwrite"):
+        generator.run(sizes, picky_sums, None, DatasetWriter(tmp_path / "b"))
+    generator.run(sizes, picky_sums, None, DatasetWriter(tmp_path / "b", if_exists="overwrite"))
+    with pytest.raises(ConfigError, match="backend = 'threading'"):
+        generator_class(backend="threading")
+
+
+def test_an_unknown_backend_is_an_error():
+    with pytest.raises(ConfigError, match="sympy, sagemath"):
+        get_backend_classes("maple")
+
+
+def test_importing_the_package_loads_no_library(tmp_path):
+    heavy = ["sympy", "sage", "numpy", "omegaconf", "joblib", "yaml", "jsonschema", "pebble", "tqdm", "cloudpickle"]
+    code = f"import sys, algebraset; print([name for name in {heavy} if name in sys.modules])"
+    assert run_python("-c", code, cwd=tmp_path).stdout == "[]\n"
+    code = f"import sys\nfrom algebraset import *\nprint([name for name in {heavy[:2]} if name in sys.modules])"
+    assert run_python("-c", code, cwd=tmp_path).stdout == "[]\n"
+
+
+LOGGING = """
+import logging, sys
+from algebraset import DatasetPipeline
+
+def state():
+    logger = logging.getLogger("algebraset")
+    return logging.root.level, list(logging.root.handlers), logger.level, list(logger.handlers), logger.propagate, \\
+        logger.disabled, logging.root.manager.disable
+
+def run(folder, verbose, fail=False):
+    before = state()
+    try:
+        DatasetPipeline(
+            lambda seed: 1 / 0 if fail else (seed, seed), None, save_dir=folder, num_train_samples=30, verbose=verbose,
+            backend="sympy", batch_size=10,
+        ).run()
+    except Exception:
+        assert fail
+    assert state() == before
+    print("----", file=sys.stderr, flush=True)
+
+run("quiet", False)
+run("quiet_failure", False, fail=True)
+run("loud", True)
+run("loud_failure", True, fail=True)
+logging.basicConfig(format="MINE %(name)s %(message)s", level=logging.INFO)
+run("mine", True)
+logging.root.setLevel(logging.WARNING)
+run("mine_quiet", True)
+"""
+
+
+def test_progress_goes_to_log_lines_and_logging_stays_as_the_user_set_it(tmp_path):
+    (tmp_path / "script.py").write_text(LOGGING)
+    result = run_python("script.py", cwd=tmp_path, PYTHONHASHSEED="0")
+    assert result.returncode == 0, result.stderr
+    quiet, quiet_failure, loud, _, mine, mine_quiet, _ = result.stderr.split("----\n")
+    assert quiet == quiet_failure == mine_quiet == ""
+    assert "loud: 30 of 30 samples (train)" in loud
+    assert 3 <= len(loud.splitlines()) <= 12
+    assert all(line.startswith("MINE algebraset mine") for line in mine.splitlines()) and "30 of 30" in mine
+    assert result.stdout == ""
+
+
+def test_progress_is_a_bar_on_a_terminal(tmp_path):
+    (tmp_path / "script.py").write_text(
+        "from algebraset import DatasetPipeline\n"
+        "DatasetPipeline(lambda seed: (seed, 1), None, 'out', num_train_samples=9, backend='sympy').run()\n"
+    )
+    ours, theirs = pty.openpty()
+    fcntl.ioctl(theirs, termios.TIOCSWINSZ, struct.pack("HHHH", 24, 80, 0, 0))
+    environment = {**os.environ, "PYTHONPATH": str(SRC), "PYTHONHASHSEED": "0"}
+    process = subprocess.Popen([sys.executable, "script.py"], cwd=tmp_path, env=environment, stderr=theirs)
+    os.close(theirs)
+    shown = b""
+    try:
+        while block := os.read(ours, 4096):
+            shown += block
+    except OSError:  # how Linux says that the other end is closed
+        pass
+    assert process.wait(60) == 0
+    os.close(ours)
+    assert b"9/9" in shown and b"\r" in shown
