@@ -19,7 +19,6 @@ from hypothesis import strategies as st
 from algebraset import ShardError
 from algebraset.collect import _covered, concatenate, merge_statistics, statistics_digest, write_manifest
 from algebraset.duplicates import count_duplicates
-from algebraset.shards import is_finished
 from algebraset.statistics import dump_json
 
 SPLITS = {"train": 20, "test": 7}
@@ -225,21 +224,6 @@ def test_collecting_again_gives_the_same_bytes(folder):
     before, statistics = data_files(folder), statistics_of(folder)
     collect(folder)
     assert data_files(folder) == before and statistics_of(folder) == statistics
-
-
-def test_a_shard_is_finished_only_when_it_is_whole(folder):
-    from algebraset.plan import Shard, batch
-
-    dataset = pipeline(folder).dataset
-    fingerprint = json.loads((folder / "manifest.json").read_text())["fingerprint"]
-    planned = batch(dataset, "train", 2)
-    shard = Shard.of(folder, planned)
-    assert is_finished(shard, planned, fingerprint)
-    assert not is_finished(shard, planned, "another")
-    assert not is_finished(shard, batch(dataset, "train", 1), fingerprint)
-    for damage in ("sidecar without number", "text truncated", "json missing"):
-        DAMAGES[damage](folder)
-        assert not is_finished(shard, planned, fingerprint)
 
 
 def naive(samples: dict[str, list[bytes]]) -> dict:

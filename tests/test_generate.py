@@ -35,9 +35,7 @@ def test_seeds_are_those_of_the_definition(root, split, index, attempt):
 
 
 def test_a_known_seed():
-    assert sample_seed(42, "train", 0) == 0xF16E3ED8A2BFBFD56A2B4C4FBCA9C396 or sample_seed(42, "train", 0) == int(
-        hashlib.sha256(b"42_train_0").hexdigest()[:32], 16
-    )
+    assert sample_seed(42, "train", 0) == 320916422754167885974825684275375124086
 
 
 @given(st.integers(0, 2**128 - 1))
@@ -249,9 +247,8 @@ UNSEEDED = {
 
 
 @pytest.mark.parametrize("kind", UNSEEDED)
-@pytest.mark.parametrize("n_jobs", [1])
-def test_a_generator_that_is_no_function_of_its_seed_is_found(tmp_path, kind, n_jobs):
-    text = failure(tmp_path, UNSEEDED[kind](), n_jobs=n_jobs)
+def test_a_generator_that_is_no_function_of_its_seed_is_found(tmp_path, kind):
+    text = failure(tmp_path, UNSEEDED[kind]())
     assert "not a function of its seed" in text and "index 0" in text
     for helper in ("algebraset.seed_all(seed)", "random.Random(seed)", "numpy.random.default_rng(seed)"):
         assert helper in text

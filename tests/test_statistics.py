@@ -384,8 +384,9 @@ def test_timing_merges_to_the_result_of_all_durations():
     for number, seconds in enumerate(durations):
         whole.update(seconds)
         (left if number % 2 else right).update(seconds)
-    left.merge(Timing(load_json(dump_json(right.to_state()))))
+    left.merge(Timing.from_state(load_json(dump_json(right.to_state()))))
     assert left.result() == whole.result()
     assert whole.result()["mean"] == 1.4375
     assert math.isclose(whole.result()["std"], stdlib.pstdev(durations))
-    assert Timing().to_state() is None and Timing().result() is None
+    assert Timing().result() is None
+    assert Timing.from_state(load_json(dump_json(Timing().to_state()))).result() is None

@@ -118,8 +118,8 @@ def _print_forecast(dataset: Mapping[str, Any], recipe: Any, args: argparse.Name
     print(f"{seen}: there are about {estimate:,} (Chao's estimate, a lower bound); the dataset asks for {asked:,}")
     if asked > estimate:
         print(
-            f"WARNING: {asked:,} samples are more than there seem to be problems, so many will occur more than once, in one "
-            "split or in several: make the problem space larger, ask for fewer samples, or set leakage: reject"
+            f"WARNING: {asked:,} samples are more than there seem to be problems, so many will occur more than once, "
+            "in one split or in several: make the problem space larger, ask for fewer samples, or set leakage: reject"
         )
 
 

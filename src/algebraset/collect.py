@@ -16,6 +16,7 @@ from algebraset.config import as_config
 from algebraset.duplicates import count_duplicates, each_digest
 from algebraset.errors import ConfigError, ShardError
 from algebraset.formats import read_samples, write_atomically
+from algebraset.generate import Recipe
 from algebraset.plan import Shard, batch, data_files, generation_order, num_batches, shard_dir
 from algebraset.shards import (
     BLOCK,
@@ -28,6 +29,12 @@ from algebraset.shards import (
 )
 from algebraset.statistics import SplitStatistics, Timing, dump_json, load_json
 from algebraset.version import __version__
+
+
+def write_recipe(dataset: Mapping[str, Any], recipe: Recipe, path: Path) -> None:
+    """Write `recipe.json`: the resolved config (the file works as one) and the fingerprint that shards must have."""
+    content = {"config": as_config(dataset), "fingerprint": recipe.fingerprint, "sources": recipe.sources}
+    write_atomically(path, dump_json(content, indent=2) + "\n")
 
 
 def concatenate(dataset: Mapping[str, Any], fingerprint: str, split: str, kind: str) -> None:

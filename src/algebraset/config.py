@@ -58,6 +58,8 @@ def load_config(path: str | Path) -> dict[str, dict[str, Any]]:
         text = Path(path).read_text(encoding="utf-8")
     except OSError as error:
         raise ConfigError(f"config file {path}: {error.strerror or error}") from error
+    except UnicodeDecodeError as error:
+        raise ConfigError(f"config file {path} is not UTF-8: {error}") from error
     import yaml
 
     try:
@@ -83,6 +85,7 @@ def resolve_config(config: Any) -> dict[str, dict[str, Any]]:
     config = _interpolate(config)
     if isinstance(config.get("config"), dict) and "fingerprint" in config:
         config = config["config"]
+    config = _with_string_keys(config)
     _validate(config, schema())
     shared = config.get("dataset", {})
     if "datasets" not in config:
@@ -100,6 +103,15 @@ def resolve_config(config: Any) -> dict[str, dict[str, Any]]:
 def resolve_dataset(dataset: Mapping[str, Any]) -> dict[str, Any]:
     """Resolve one `dataset:` block given as a mapping (the Python API and tests)."""
     return resolve_config({"dataset": dict(dataset)})["dataset"]
+
+
+def config_block(config: Any) -> dict[str, Any]:
+    """Return a `dataset:` block, an OmegaConf `DictConfig` or a mapping, as a dict whose interpolations are done.
+
+    Raises:
+        ConfigError: it is no mapping, or cannot be resolved.
+    """
+    return {key: _escaped(value) for key, value in _interpolate(config).items()}
 
 
 def select_dataset(datasets: dict[str, dict[str, Any]], name: str | None) -> dict[str, Any]:
@@ -122,7 +134,26 @@ def sample_settings(dataset: Mapping[str, Any]) -> dict[str, Any]:
 
 def as_config(dataset: Mapping[str, Any]) -> dict[str, Any]:
     """Return a resolved dataset as a config that resolves to it again."""
-    return {"dataset": {key: value for key, value in dataset.items() if key != "name"}}
+    return {"dataset": {key: _escaped(value) for key, value in dataset.items() if key != "name"}}
+
+
+def read_resolved(path: Path) -> dict[str, Any]:
+    """Return the resolved dataset in a `recipe.json`; unlike `load_config` this needs neither OmegaConf nor a schema."""
+    return _changed(json.loads(path.read_text(encoding="utf-8"))["config"]["dataset"], "\\${", "${")
+
+
+def _changed(value: Any, old: str, new: str) -> Any:
+    """Return a value with a text replaced in all strings it holds."""
+    if isinstance(value, str):
+        return value.replace(old, new)
+    if isinstance(value, dict):
+        return {key: _changed(item, old, new) for key, item in value.items()}
+    return [_changed(item, old, new) for item in value] if isinstance(value, list) else value
+
+
+def _escaped(value: Any) -> Any:
+    """Return a resolved value so that interpolation leaves it alone."""
+    return _changed(value, "${", "\\${")
 
 
 def _interpolate(config: Any) -> Any:
@@ -194,10 +225,21 @@ def _require_distinct_folders(datasets: Mapping[str, Mapping[str, Any]]) -> None
 def _validate(config: Any, against: dict[str, Any]) -> None:
     from jsonschema import Draft202012Validator
     from jsonschema.exceptions import best_match
+    from jsonschema.validators import extend
 
-    error = best_match(Draft202012Validator(against).iter_errors(config))
+    # JSON Schema counts 42.0 as an integer; as a root seed it is another text than 42.
+    checker = Draft202012Validator.TYPE_CHECKER.redefine("integer", lambda _, value: type(value) is int)
+    validator = extend(Draft202012Validator, type_checker=checker)
+    error = best_match(validator(against).iter_errors(config))
     if error is not None:
         raise ConfigError(_explain(error))
+
+
+def _with_string_keys(value: Any) -> Any:
+    """Return a config whose names are strings, also where YAML reads them as numbers or booleans."""
+    if isinstance(value, dict):
+        return {str(key): _with_string_keys(item) for key, item in value.items()}
+    return [_with_string_keys(item) for item in value] if isinstance(value, list) else value
 
 
 def _explain(error: Any) -> str:

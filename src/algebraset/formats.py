@@ -95,13 +95,15 @@ class DatasetWriter:
         save_json: bool = True,
         if_exists: str = "error",
     ) -> None:
+        if not (save_text or save_json):
+            raise ValueError("save_text and save_json are both false, so nothing would be written")
         if if_exists not in ("error", "overwrite", "append"):
             raise ValueError(f"if_exists must be 'error', 'overwrite' or 'append', not {if_exists!r}")
         self.save_dir = Path(save_dir) if save_dir else Path.cwd()
         self.save_text = save_text
         self.save_json = save_json
         self.if_exists = if_exists
-        self._files: dict[str, dict[str, IO[str]]] = {}
+        self._files: dict[str, dict[str, IO[bytes]]] = {}
         self._written: set[str] = set()
 
     def open(self, tag: str) -> None:
@@ -125,7 +127,7 @@ class DatasetWriter:
                     )
         self.save_dir.mkdir(parents=True, exist_ok=True)
         mode = "a" if continues else "w"
-        self._files[tag] = {kind: open(path, mode, encoding="utf-8", newline="\n") for kind, path in paths.items()}  # noqa: SIM115
+        self._files[tag] = {kind: open(path, f"{mode}b") for kind, path in paths.items()}  # noqa: SIM115
         self._written.add(tag)
 
     def save_batch(self, samples: Iterable[tuple[NestedString, NestedString]], tag: str, batch_idx: int = 0) -> None:
@@ -143,20 +145,20 @@ class DatasetWriter:
         self._require_tag(tag)
         if tag not in self._files and tag in self._written and batch_idx == 0:
             raise ValueError(f"batch 0 of {tag!r} was written already: open({tag!r}) first to add to it")
-        lines: dict[str, list[str]] = {"text": [], "json": []}
+        lines: dict[str, list[bytes]] = {"text": [], "json": []}
         for number, (problem, answer) in enumerate(samples):
             try:
                 _require_nested_string(problem)
                 _require_nested_string(answer)
                 if self.save_text:
-                    lines["text"].append(text_line(problem, answer) + "\n")
+                    lines["text"].append(f"{text_line(problem, answer)}\n".encode())
                 if self.save_json:
-                    lines["json"].append(json_line(problem, answer) + "\n")
-            except FormatError as error:
+                    lines["json"].append(f"{json_line(problem, answer)}\n".encode())
+            except (FormatError, UnicodeEncodeError) as error:
                 raise FormatError(f"{tag}, batch {batch_idx}, sample {number} of the batch: {error}") from None
         self.open(tag)
         for kind, file in self._files[tag].items():
-            file.write("".join(lines[kind]))
+            file.write(b"".join(lines[kind]))
             file.flush()
 
     def close(self, tag: str) -> None:

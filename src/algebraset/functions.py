@@ -106,18 +106,23 @@ def callable_digest(function: Callable[..., Any]) -> str | None:
     """
     import cloudpickle
 
-    inner = function
-    while isinstance(inner, functools.partial):
-        inner = inner.func
-    if not inspect.isroutine(inner):
-        inner = type(inner)
     digest = hashlib.sha256()
     try:
-        digest.update(cloudpickle.dumps(function))
+        while isinstance(function, functools.partial):
+            digest.update(cloudpickle.dumps((function.args, function.keywords)))
+            function = function.func
+        if inspect.isroutine(function):
+            digest.update(cloudpickle.dumps(function))
+            defined = function
+        else:
+            # An object is what it holds and the source of its class: cloudpickle gives classes a new mark each time.
+            defined = type(function)
+            digest.update(f"{defined.__module__}:{defined.__qualname__}".encode())
+            digest.update(cloudpickle.dumps(vars(function)))
     except Exception:  # whatever a captured object raises when it cannot be pickled
         return None
     with suppress(OSError, TypeError):  # what an interactive session or a C extension defines has no source file
-        digest.update(Path(inspect.getsourcefile(inner) or "").read_bytes())
+        digest.update(Path(inspect.getsourcefile(defined) or "").read_bytes())
     return digest.hexdigest()
 
 
@@ -142,7 +147,7 @@ def _import(module: str, role: str, spec: str) -> ModuleType:
         sys.path.append(os.getcwd())
     try:
         return importlib.import_module(module)
-    except Exception as error:
+    except (Exception, SystemExit) as error:
         raise ConfigError(_explain_import(error, role, spec)) from error
 
 

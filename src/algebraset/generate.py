@@ -215,7 +215,7 @@ def _make_samples(recipe: Recipe, split: str, start: int, stop: int, probe: bool
                 text.append(f"{text_line(problem_strings, answer_strings)}\n".encode())
             if recipe.save_json:
                 lines.append(f'{{"problem": {problem_json}, "answer": {json_text(answer_strings)}}}\n'.encode())
-        except Exception as error:
+        except (Exception, SystemExit) as error:
             raise sample_error(recipe, split, index, draw.attempt, error) from error
     content = (b"".join(text), b"".join(lines), b"".join(digests))
     return Samples(*content, statistics, rejected, timeouts, timing, stop - start)
@@ -301,16 +301,18 @@ def require_function_of_seed(recipe: Recipe, split: str, index: int, limits: Lim
         draw = draw_sample(recipe, split, index, limits)
         try:
             strings = [nested_string(value, recipe.leaf_to_text) for value in (draw.problem, draw.answer)]
-            numbers = recipe.statistics(draw.problem, draw.answer) if recipe.statistics else None
-        except Exception as error:
+            statistics = SplitStatistics()
+            if recipe.statistics is not None:
+                statistics.observe(recipe.statistics(draw.problem, draw.answer))
+        except (Exception, SystemExit) as error:
             raise sample_error(recipe, split, index, draw.attempt, error) from error
-        outcomes.append((strings, repr(numbers), draw.attempt))
+        outcomes.append((strings, statistics.to_state(), draw.attempt))
     if outcomes[0] != outcomes[1]:
         message = (
             "the same seed gave two different samples, so the generator is not a function of its seed. It draws from "
             "a random number generator that it does not seed, or keeps something from one call to the next. Call "
             "algebraset.seed_all(seed) first (it seeds random, NumPy, SymPy and SageMath), or use random.Random(seed) "
-            f"or numpy.random.default_rng(seed). The two: {_shorten(outcomes[0])} and {_shorten(outcomes[1])}"
+            f"or numpy.random.default_rng(seed). The two: {_shorten(outcomes[0][0])} and {_shorten(outcomes[1][0])}"
         )
         raise sample_error(recipe, split, index, draw.attempt, SampleError(message))
 
@@ -326,14 +328,13 @@ def sample_error(recipe: Recipe, split: str, index: int, attempt: int, error: Ba
         if frames:
             what += f" ({frames[-1].filename}, line {frames[-1].lineno})"
     name = f"split {split!r}, index {index}, attempt {attempt}, seed {seed}"
-    return SampleError(f"{name}: {what}\nRepeat it with: {repeat_command(recipe, split, index)}")
+    return SampleError(f"{name}: {what}\nRepeat it with: {repeat_command(recipe, split, index, attempt)}")
 
 
-def repeat_command(recipe: Recipe, split: str, index: int) -> str:
-    """Return the shell command that makes one sample again, alone."""
+def repeat_command(recipe: Recipe, split: str, index: int, attempt: int) -> str:
+    """Return what makes one sample again, alone: a shell command, or Python code where there is no config file."""
     if not recipe.repeat:
-        seed_call = f"sample_seed({recipe.root_seed}, {split!r}, {index})"
-        return f"instance_generator(algebraset.{seed_call})"
+        return f"instance_generator(algebraset.sample_seed({recipe.root_seed}, {split!r}, {index}, {attempt}))"
     return f"{recipe.repeat} --split {shlex.quote(split)} --index {index}"
 
 

@@ -14,13 +14,11 @@ from time import time
 from typing import Any
 
 from algebraset import collect, shards
-from algebraset.config import as_config
+from algebraset.config import read_resolved
 from algebraset.errors import AlgebrasetError
-from algebraset.formats import write_atomically
 from algebraset.generate import load_recipe, require_fixed_hashing
 from algebraset.plan import Batch, Shard, digests_file, parts, plan_split
 from algebraset.shards import ShardWriter, held_out_checksums, is_finished, merge_shards
-from algebraset.statistics import dump_json
 from algebraset.workers import Chunk, Settings, Task, finished_chunks, write_shards
 
 
@@ -40,9 +38,8 @@ def try_first_sample(dataset: Mapping[str, Any], path: Path) -> None:
     require_fixed_hashing("jobs")
     make_recipe = functools.partial(load_recipe, dict(dataset), repeat_command(path))
     recipe = make_recipe()
-    content = {"config": as_config(dataset), "fingerprint": recipe.fingerprint, "sources": recipe.sources}
     # Written first, since it is the config file in the command that an error names.
-    write_atomically(path, dump_json(content, indent=2) + "\n")
+    collect.write_recipe(dataset, recipe, path)
     firsts = [Batch(split, 0, 0, 1) for split, num_samples in dataset["splits"].items() if num_samples]
     chunks = (Chunk(Task(batch, Shard.of(path.parent, batch)), 0, 1) for batch in firsts)
     with finished_chunks(chunks, recipe, make_recipe, Settings.of(dataset, n_jobs=1)) as finished:
@@ -67,7 +64,7 @@ def generate_batch(path: Path, batch: Batch, shard: Shard, held_out: tuple[Path,
     """
     require_fixed_hashing("jobs")
     started = time()
-    dataset = json.loads(path.read_text(encoding="utf-8"))["config"]["dataset"]
+    dataset = read_resolved(path)
     make_recipe = functools.partial(load_recipe, dataset, repeat_command(path))
     recipe, settings = make_recipe(), Settings.of(dataset, n_jobs)
     if dataset["batches_per_job"] == 1:

@@ -16,8 +16,8 @@ from pathlib import Path
 from typing import Any
 
 from algebraset.backends import load_backend
-from algebraset.collect import concatenate, merge_statistics, write_manifest
-from algebraset.config import resolve_dataset
+from algebraset.collect import concatenate, merge_statistics, write_manifest, write_recipe
+from algebraset.config import as_config, config_block, resolve_dataset
 from algebraset.errors import ConfigError
 from algebraset.functions import FUNCTION_KEYS, callable_digest
 from algebraset.generate import Recipe, fingerprint, load_recipe, read_ledger, versions
@@ -139,14 +139,13 @@ class DatasetPipeline:
         Raises:
             ConfigError: names the key, the value, what is allowed and the nearest known key.
         """
-        dataset = resolve_dataset(
-            {**config, "generator": _name(instance_generator), **dict.fromkeys(FUNCTION_KEYS[1:])}
-        )
+        no_functions = dict.fromkeys(FUNCTION_KEYS[1:])
+        dataset = resolve_dataset({**config_block(config), "generator": _name(instance_generator), **no_functions})
         params = dataset["generator_params"]
         return cls(
             functools.partial(instance_generator, **params) if params else instance_generator,
             statistics_calculator,
-            **{key: value for key, value in dataset.items() if key not in _NOT_ARGUMENTS},
+            **{key: value for key, value in as_config(dataset)["dataset"].items() if key not in _NOT_ARGUMENTS},
         )
 
     def run(self, overwrite: bool = False) -> None:
@@ -237,6 +236,7 @@ def run_dataset(
         if _is_complete(dataset, recipe, overwrite):
             logger.info("%s: complete, nothing to do", dataset["save_dir"])
             return
+        write_recipe(dataset, recipe, Path(dataset["save_dir"]) / "recipe.json")
         if not dataset["keep_shards"]:
             for split in dataset["splits"]:  # scratch files of a killed run with another plan
                 for path in unplanned_files(shard_dir(dataset["save_dir"], split), num_batches(dataset, split)):
@@ -317,25 +317,31 @@ def _locked(folder: Path) -> Iterator[None]:
 def _is_complete(dataset: Mapping[str, Any], recipe: Recipe, overwrite: bool) -> bool:
     """Return whether the dataset is there already; raise rather than replace another one."""
     folder = Path(dataset["save_dir"])
+    others = [folder / name for name in ("recipe.json", "statistics.json", "manifest.json", "SHA256SUMS")]
     files = [path for split in dataset["splits"] for path in data_files(dataset, split).values()]
-    try:
-        manifest = load_json((folder / "manifest.json").read_bytes())
-        made_by, made = manifest["fingerprint"], manifest["files"]
-        splits = manifest["config"]["dataset"]["splits"]
-    except (OSError, ValueError, KeyError, TypeError):
-        made_by, made, splits = None, {}, {}
-    if made_by == recipe.fingerprint:
-        # The same samples, perhaps more or fewer of them: replacing these files loses nothing.
-        return splits == dataset["splits"] and all(
-            path.name in made and path.is_file() and path.stat().st_size == made[path.name]["bytes"] for path in files
-        )
+    made_by = _read(folder / "recipe.json").get("fingerprint")
     existing = [str(path) for path in files if path.exists()]
-    if existing and not overwrite:
+    if existing and made_by != recipe.fingerprint and not overwrite:
         raise ConfigError(
             f"{folder} holds a dataset that another config or generator made ({', '.join(existing)}): choose another "
             "save_dir, move it away, or replace it with overwrite (run(overwrite=True), --overwrite)"
         )
-    return False
+    # The same samples, perhaps more or fewer of them: replacing these files loses nothing.
+    manifest = _read(folder / "manifest.json")
+    if manifest.get("fingerprint") != recipe.fingerprint or not all(path.exists() for path in files + others):
+        return False
+    sizes = {name: entry["bytes"] for name, entry in manifest["files"].items()}
+    return manifest["config"]["dataset"]["splits"] == dataset["splits"] and all(
+        path.stat().st_size == sizes.get(path.name) for path in files
+    )
+
+
+def _read(path: Path) -> dict[str, Any]:
+    """Return a JSON file of a dataset, {} where it is missing or damaged."""
+    try:
+        return load_json(path.read_bytes())
+    except (OSError, ValueError):
+        return {}
 
 
 @contextmanager

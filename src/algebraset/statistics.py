@@ -398,7 +398,9 @@ def _as_int_or_float(value: Any) -> int | float:
         try:
             return float(value)
         except OverflowError:
-            raise StatisticsError(f"{value!r} is too large for a float") from None
+            raise StatisticsError(f"a {type(value).__name__} is too large for a float") from None
+    if type(value).__module__.startswith("flint.") and hasattr(value, "q"):  # python-flint's rationals, SymPy's over QQ
+        return _as_int_or_float(Fraction(int(value.p), int(value.q)))
     with suppress(TypeError, AttributeError):  # an array has the method and still is no number
         return operator.index(value)
     raise StatisticsError(f"{value!r} of type {type(value).__name__} is no real number")
