@@ -138,7 +138,7 @@ def as_config(dataset: Mapping[str, Any]) -> dict[str, Any]:
 
 
 def read_resolved(path: Path) -> dict[str, Any]:
-    """Return the resolved dataset in a `recipe.json`; unlike `load_config` this needs neither OmegaConf nor a schema."""
+    """Return the resolved dataset in a `recipe.json`; unlike `load_config` it needs neither OmegaConf nor a schema."""
     return _changed(json.loads(path.read_text(encoding="utf-8"))["config"]["dataset"], "\\${", "${")
 
 
