@@ -222,12 +222,14 @@ def test_callables_that_do_different_things_have_different_digests():
         def __call__(self, seed):
             return seed, self.factor * seed
 
-    class Slotted(Generator):
+    class Slotted:
         __slots__ = ("power",)
 
         def __init__(self, power):
-            super().__init__(1)
             self.power = power
+
+        def __call__(self, seed):
+            return seed, seed**self.power
 
     def captured(factor):
         class Local:

@@ -5,6 +5,8 @@ import sys
 
 if __name__ == "__main__":
     if sys.flags.hash_randomization:
+        if os.environ.get("PYTHONHASHSEED") == "0":
+            sys.exit("error: this Python ignores PYTHONHASHSEED=0: start it without -E, -I and -R")
         os.environ["PYTHONHASHSEED"] = "0"
         os.execv(sys.executable, [sys.executable, *sys.orig_argv[1:]])
     from algebraset.cli import main

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import argparse
-import json
 import os
 import shlex
 import sys
@@ -35,8 +34,8 @@ def main(argv: list[str] | None = None) -> int:
 def sample(args: argparse.Namespace) -> int:
     """Print one sample with its seed, statistics and time."""
     from algebraset.formats import json_line, nested_string, text_line
-    from algebraset.generate import draw_sample, load_recipe, sample_error
-    from algebraset.statistics import dump_json
+    from algebraset.generate import draw_sample, load_recipe, require_function_of_seed, sample_error
+    from algebraset.statistics import SplitStatistics, dump_json
 
     dataset = select_dataset(load_config(args.configfile), args.dataset)
     recipe = load_recipe(dataset, _repeat(args))
@@ -44,6 +43,7 @@ def sample(args: argparse.Namespace) -> int:
         raise ConfigError(f"no split {args.split!r}: the dataset has {', '.join(dataset['splits'])}")
     if args.index < 0:
         raise ConfigError(f"--index is {args.index}: samples are counted from 0")
+    require_function_of_seed(recipe, args.split, args.index)
     begin = perf_counter()
     draw = draw_sample(recipe, args.split, args.index)
     seconds = perf_counter() - begin
@@ -51,8 +51,10 @@ def sample(args: argparse.Namespace) -> int:
         strings = [nested_string(value, recipe.leaf_to_text) for value in (draw.problem, draw.answer)]
         line = text_line(*strings) if recipe.save_text else json_line(*strings)
         statistics = recipe.statistics(draw.problem, draw.answer) if recipe.statistics else None
+        if statistics is not None:
+            SplitStatistics().observe(statistics)
         check = "not configured" if recipe.check is None else bool(recipe.check(draw.problem, draw.answer))
-    except Exception as error:
+    except (Exception, SystemExit) as error:
         raise sample_error(recipe, args.split, args.index, draw.attempt, error) from error
     print(line)
     print(f"problem     {_indented(draw.problem)}")
@@ -67,7 +69,7 @@ def sample(args: argparse.Namespace) -> int:
 
 def preview(args: argparse.Namespace) -> int:
     """Print the first samples of every split."""
-    from algebraset.formats import nested_string, text_line
+    from algebraset.formats import json_line, nested_string, text_line
     from algebraset.generate import draw_sample, load_recipe, require_function_of_seed, sample_error
 
     datasets = load_config(args.configfile)
@@ -83,9 +85,8 @@ def preview(args: argparse.Namespace) -> int:
             for index in range(shown):
                 draw = draw_sample(recipe, split, index)
                 try:
-                    print(
-                        f"  {text_line(*(nested_string(v, recipe.leaf_to_text) for v in (draw.problem, draw.answer)))}"
-                    )
+                    strings = [nested_string(value, recipe.leaf_to_text) for value in (draw.problem, draw.answer)]
+                    print(f"  {text_line(*strings) if recipe.save_text else json_line(*strings)}")
                     if recipe.check is not None and not recipe.check(draw.problem, draw.answer):
                         raise ConfigError("check returned false: the answer is wrong")
                 except Exception as error:
@@ -195,7 +196,9 @@ def _indented(value: Any) -> str:
 
 def _plain(value: Any) -> Any:
     """Return statistics as JSON can show them (numbers of other libraries as text)."""
-    return json.loads(json.dumps(value, default=str))
+    if isinstance(value, Mapping):
+        return {name: _plain(item) for name, item in value.items()}
+    return value if isinstance(value, bool | int | float) else str(value)
 
 
 def _duration(seconds: float) -> str:

@@ -122,14 +122,12 @@ def write_manifest(dataset: Mapping[str, Any], fingerprint: str) -> dict[str, An
     folder = Path(dataset["save_dir"])
     files: dict[str, Any] = {}
     versions: dict[str, set[str]] = {}
-    sources: dict[str, Any] = {}
     timeouts: list[dict[str, Any]] = []
     problems: list[str] = []
     for split, num_samples in dataset["splits"].items():
         expected: Counter[str] = Counter()
         for _, header in _headers(dataset, fingerprint, split, problems):
             timeouts += [{"split": split, "index": i, "attempt": attempt} for i, attempt in header["timeouts"]]
-            sources = header["sources"]
             for name, version in header["versions"].items():
                 versions.setdefault(name, set()).add(version)
             expected.update({kind: known["bytes"] for kind, known in header["files"].items()})
@@ -148,7 +146,7 @@ def write_manifest(dataset: Mapping[str, Any], fingerprint: str) -> dict[str, An
     manifest = {
         "config": as_config(dataset),
         "fingerprint": fingerprint,
-        "sources": sources,
+        "sources": load_json((folder / "recipe.json").read_bytes())["sources"],
         # More than one version of a name means that a run was continued after an update.
         "versions": {name: ", ".join(sorted(found)) for name, found in sorted(versions.items())},
         "collected_with": {"algebraset": __version__, "git_commit": _git_commit()},

@@ -57,15 +57,15 @@ def load_config(path: str | Path) -> dict[str, dict[str, Any]]:
     try:
         text = Path(path).read_text(encoding="utf-8")
     except OSError as error:
-        raise ConfigError(f"config file {path}: {error.strerror or error}") from error
+        raise ConfigError(f"config file {path}: {error.strerror or error}") from None
     except UnicodeDecodeError as error:
-        raise ConfigError(f"config file {path} is not UTF-8: {error}") from error
+        raise ConfigError(f"config file {path} is not UTF-8: {error}") from None
     import yaml
 
     try:
         config = yaml.safe_load(text)
     except yaml.YAMLError as error:
-        raise ConfigError(f"config file {path} is not valid YAML: {error}") from error
+        raise ConfigError(f"config file {path} is not valid YAML: {error}") from None
     try:
         return resolve_config(config)
     except ConfigError as error:
@@ -76,7 +76,7 @@ def resolve_config(config: Any) -> dict[str, dict[str, Any]]:
     """Interpolate, validate and complete a config; return its datasets by name.
 
     A resolved dataset has every key of the schema, `name`, and `splits` in place of its short form. The only
-    dataset of a config without `datasets` is called "dataset". A dataset's `plan.json` and `manifest.json` hold its
+    dataset of a config without `datasets` is called "dataset". A dataset's `recipe.json` and `manifest.json` hold its
     config, so they are configs too.
 
     Raises:
@@ -169,7 +169,7 @@ def _interpolate(config: Any) -> Any:
             config = OmegaConf.create(dict(config))
         return OmegaConf.to_container(config, resolve=True, throw_on_missing=True)
     except OmegaConfBaseException as error:
-        raise ConfigError(f"the config cannot be resolved: {str(error).splitlines()[0]}") from error
+        raise ConfigError(f"the config cannot be resolved: {str(error).splitlines()[0]}") from None
 
 
 def _merge(shared: Mapping[str, Any], own: Mapping[str, Any]) -> dict[str, Any]:

@@ -58,6 +58,8 @@ class DatasetGenerator:
             As `DatasetPipeline.run`.
         """
         writer = dataset_writer or DatasetWriter(save_dir, save_text, save_json)
+        if writer.if_exists == "append":
+            raise ConfigError("a dataset is made whole: a DatasetWriter with if_exists='append' cannot be used here")
         DatasetPipeline(
             instance_generator,
             statistics_calculator,

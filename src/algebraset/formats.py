@@ -31,6 +31,8 @@ def nested_string(value: Any, leaf_to_text: Callable[[Any], str]) -> NestedStrin
     """
     if not isinstance(value, list):
         return leaf_to_text(value)
+    if not any([isinstance(item, list) for item in value]):
+        return [leaf_to_text(item) for item in value]
     converted: list[str | list[str]] = []
     for item in value:
         if isinstance(item, list):
@@ -71,7 +73,10 @@ def json_text(value: NestedString) -> str:
     """Return one problem or answer as JSON."""
     if isinstance(value, str):
         return encode_basestring(value)
-    return f"[{', '.join([encode_basestring(v) if isinstance(v, str) else json_text(v) for v in value])}]"
+    try:
+        return f"[{', '.join(map(encode_basestring, value))}]"
+    except TypeError:  # a list with a list in it, the rarer case
+        return f"[{', '.join(map(json_text, value))}]"
 
 
 class DatasetWriter:
@@ -238,11 +243,10 @@ def _join(value: NestedString) -> tuple[str, int]:
     """Return a nested string as text, and how many `|` its separators have."""
     if isinstance(value, str):
         return value, 0
-    for item in value:
-        if not isinstance(item, str):
-            break
-    else:
+    try:
         return INNER_SEP.join(value), max(0, len(value) - 1)
+    except TypeError:  # a list with a list in it, the rarer case
+        pass
     parts = [item if isinstance(item, str) else INNER_SEP.join(item) for item in value]
     inner = sum(max(0, len(item) - 1) for item in value if not isinstance(item, str))
     return OUTER_SEP.join(parts), inner + 2 * (len(parts) - 1)

@@ -106,21 +106,21 @@ def callable_digest(function: Callable[..., Any]) -> str | None:
     """
     import cloudpickle
 
+    defined = function
+    while isinstance(defined, functools.partial):
+        defined = defined.func
+    if not inspect.isroutine(defined):
+        defined = type(defined)
     digest = hashlib.sha256()
     try:
-        while isinstance(function, functools.partial):
-            digest.update(cloudpickle.dumps((function.args, function.keywords)))
-            function = function.func
-        if inspect.isroutine(function):
-            digest.update(cloudpickle.dumps(function))
-            defined = function
-        else:
-            # An object is what it holds and the source of its class: cloudpickle gives classes a new mark each time.
-            defined = type(function)
-            digest.update(f"{defined.__module__}:{defined.__qualname__}".encode())
-            digest.update(cloudpickle.dumps(vars(function)))
+        cloudpickle.dumps(function)  # the first time leaves marks on classes (copyreg's __slotnames__)
+        pickled = cloudpickle.dumps(function)
     except Exception:  # whatever a captured object raises when it cannot be pickled
         return None
+    # cloudpickle gives each class that it pickles by value a random name, to know it again in this process.
+    for name in list(getattr(cloudpickle.cloudpickle, "_DYNAMIC_CLASS_TRACKER_BY_CLASS", {}).values()):
+        pickled = pickled.replace(name.encode(), b"")
+    digest.update(pickled)
     with suppress(OSError, TypeError):  # what an interactive session or a C extension defines has no source file
         digest.update(Path(inspect.getsourcefile(defined) or "").read_bytes())
     return digest.hexdigest()
@@ -173,7 +173,8 @@ def _import_file(path: str, role: str, spec: str) -> ModuleType:
 
 
 def _explain_import(error: BaseException, role: str, spec: str) -> str:
-    last = traceback.extract_tb(error.__traceback__)[-1]
+    frames = traceback.extract_tb(error.__traceback__)
+    last = next((frame for frame in reversed(frames) if not frame.filename.startswith("<frozen")), frames[-1])
     text = (
         f"{role} = {spec!r} cannot be imported: {type(error).__name__}: {error} ({last.filename}, line {last.lineno})"
     )

@@ -230,7 +230,9 @@ def draw_sample(recipe: Recipe, split: str, index: int, limits: Limits = NO_LIMI
     reasons: list[str] = []
     timeouts: list[int] = []
     for attempt in range(recipe.max_attempts):
-        if (index, attempt) in limits.timeouts or (recipe.ledger and (split, index, attempt) in recipe.ledger):
+        if (limits.timeouts and (index, attempt) in limits.timeouts) or (
+            recipe.ledger and (split, index, attempt) in recipe.ledger
+        ):
             reasons.append("timeout")
             timeouts.append(attempt)
             continue

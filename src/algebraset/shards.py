@@ -1,7 +1,8 @@
 """Shards: the files of one batch, written whole or not at all, and their sidecar.
 
-A sidecar is one line of JSON (the shard's place in the plan, fingerprint, sizes, checksums, statistics), then the
-digests of the problems, 16 bytes each, in order. It is renamed last: a shard without it does not exist.
+A sidecar is one line of JSON (the shard's place in the plan, fingerprint, sizes, checksums, statistics), a line with
+the SHA-256 of that line, then the digests of the problems, 16 bytes each, in order. It is renamed last: a shard without
+it does not exist.
 """
 
 from __future__ import annotations
@@ -108,7 +109,8 @@ class ShardWriter:
     def _complete(self, header: dict[str, Any], digests: IO[bytes], complete: Path) -> None:
         digests.seek(0)
         with open(complete, "wb") as file:
-            file.write(dump_json(header).encode() + b"\n")
+            line = dump_json(header).encode() + b"\n"
+            file.write(line + hashlib.sha256(line).hexdigest().encode() + b"\n")
             shutil.copyfileobj(digests, file, BLOCK)
         self._close()
         for kind in ("text", "json"):
@@ -152,13 +154,11 @@ def read_header(path: Path) -> dict[str, Any]:
     """
     try:
         with open(path, "rb") as file:
-            header = load_json(file.readline())
-            if header["stop"] >= header["start"] and header["files"]["text"]["sha256"]:
-                return header
+            line, checksum = file.readline(), file.readline().rstrip(b"\n")
+            if hashlib.sha256(line).hexdigest().encode() == checksum:
+                return load_json(line)
     except OSError as error:
         raise ShardError(f"{path}: {error.strerror}") from error
-    except (ValueError, KeyError, TypeError):
-        pass
     raise ShardError(f"{path} is damaged: it is no sidecar of a shard")
 
 
@@ -169,6 +169,7 @@ def read_digests(path: Path, header: Mapping[str, Any]) -> bytes:
         ShardError: they are not the bytes that were written.
     """
     with open(path, "rb") as file:
+        file.readline()
         file.readline()
         digests = file.read()
     if hashlib.sha256(digests).hexdigest() != header["digests"]:

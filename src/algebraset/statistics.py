@@ -211,7 +211,8 @@ class IncrementalStatistics:
         for value, times in sorted(self._histogram.items()):
             seen += times
             while percent is not None and 100 * seen >= percent * self.count:
-                yield percent, value
+                # A value that was rounded towards zero may lie outside of what was seen.
+                yield percent, min(max(value, self.minimum), self.maximum)
                 percent = next(ranks, None)
 
     def _present(self, value: int | float) -> int | float:
@@ -235,11 +236,11 @@ class SplitStatistics:
                 a category in one sample and a metric in another.
         """
         metrics = self.metrics
-        if not isinstance(sample, Mapping):
+        if type(sample) is not dict and not isinstance(sample, Mapping):
             raise StatisticsError(f"the statistics function must return a dict, not {type(sample).__name__}")
         for category, values in sample.items():
             known = metrics.get(category)
-            if isinstance(values, Mapping):
+            if type(values) is dict or isinstance(values, Mapping):  # the first test is the faster
                 if known is None:
                     known = metrics[_name(category)] = {}
                 elif type(known) is not dict:
