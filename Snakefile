@@ -10,12 +10,15 @@ min_version("9.0")
 
 
 include: "workflow/rules/common.smk"
+
+
+# The first rule is the default target, without saying so: with `default_target`, it would also be that of every workflow
+# that uses this one as a module.
+rule all:
+    input:
+        final_files(),
+
+
 include: "workflow/rules/first_sample.smk"
 include: "workflow/rules/generate.smk"
 include: "workflow/rules/collect.smk"
-
-
-rule all:
-    default_target: True
-    input:
-        final_files(),

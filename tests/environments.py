@@ -76,7 +76,7 @@ def site_packages(python: Path) -> Path:
 
 
 def _environment(name: str, requirements: list[str] | None = None, paths: list[str] | None = None) -> Path:
-    """Make a virtual environment with these packages and additional search paths, unless it is there; return its Python.
+    """Make a virtual environment with packages and additional search paths, unless it is there; return its Python.
 
     Raises:
         IndexUnreachable: pip could not reach a package index.
@@ -88,7 +88,7 @@ def _environment(name: str, requirements: list[str] | None = None, paths: list[s
     if requirements:
         inputs += [path.read_text(encoding="utf-8") for path in PINS]
     made_from = hashlib.sha256("\0".join(inputs).encode()).hexdigest() + "\n"
-    with _locked(name):
+    with _locked():
         if stamp.is_file() and stamp.read_text() == made_from:
             return python
         # Made without pip, which is not in the list; the pip of this Python installs into it.
@@ -116,12 +116,14 @@ def _run(*command: str) -> None:
 
 
 @contextmanager
-def _locked(name: str) -> Iterator[None]:
-    """Let one process at a time make an environment."""
-    with open(ROOT / f"{name}.lock", "w") as lock:
-        fcntl.flock(lock, fcntl.LOCK_EX)
+def _locked() -> Iterator[None]:
+    """Let one process at a time make environments."""
+    folder = os.open(ROOT, os.O_RDONLY)
+    try:
+        fcntl.flock(folder, fcntl.LOCK_EX)
         yield
-        os.unlink(lock.name)
+    finally:
+        os.close(folder)
 
 
 def main() -> None:

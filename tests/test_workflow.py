@@ -148,7 +148,7 @@ def statistics(problem, answer):
 # batch size, n_jobs, train samples and test samples of each dataset
 LAW = {
     "ones": (1, 1, 8, 2),
-    "sevens": (7, 1, 130, 6),
+    "sevens": (7, 1, 30, 6),
     "blocks": (128, 1, 130, 6),
     "blocks_4": (128, 4, 130, 6),
     "whole_2": (100_000, 2, 130, 6),
@@ -179,7 +179,7 @@ def law(tmp_path_factory: pytest.TempPathFactory) -> Path:
 def test_bytes_do_not_depend_on_batches_and_workers(law: Path, name: str) -> None:
     _, _, train, test = LAW[name]
     assert_sums(law / "data" / name, {"train": train, "test": test})
-    if name != "ones":
+    if train == 130:
         assert data_bytes(law / "data" / name) == data_bytes(law / "data/blocks")
 
 
@@ -212,6 +212,7 @@ def test_python_api_makes_the_bytes_of_the_workflow(law: Path, tmp_path: Path, n
     dataset = load_config(law / "config.yaml")[name]
     block = {key: value for key, value in dataset.items() if key != "name"}
     block |= {"save_dir": str(tmp_path / "data"), "n_jobs": n_jobs, "verbose": False}
+    block["batch_size"] = 10
     DatasetPipeline.from_config(block, functions["generate"], functions["statistics"]).run()
     assert data_bytes(tmp_path / "data") == data_bytes(law / "data" / name)
 

@@ -201,7 +201,10 @@ def _headers(
     """Yield the planned shards of a split with their headers; append to `problems` what is wrong with others."""
     save_dir, count = dataset["save_dir"], num_batches(dataset, split)
     foreign = unplanned_files(shard_dir(save_dir, split), count)
-    if foreign:
+    if foreign and not dataset["keep_shards"]:  # scratch files of a killed run with another plan
+        for path in foreign:
+            path.unlink(missing_ok=True)
+    elif foreign:
         names = ", ".join(path.name for path in foreign[:5]) + (", ..." if len(foreign) > 5 else "")
         problems.append(
             f"{foreign[0].parent} has {len(foreign)} files that are in no planned batch ({names}): "

@@ -31,6 +31,9 @@ SAMPLE_KEYS = (
     "canonical",
 )
 
+RUN_KEYS = ("name", "n_jobs", "verbose", "keep_shards")
+"""What concerns only how a dataset is made, and so is in no manifest: whoever makes it again chooses anew."""
+
 
 @cache
 def schema() -> dict[str, Any]:
@@ -111,7 +114,7 @@ def config_block(config: Any) -> dict[str, Any]:
     Raises:
         ConfigError: it is no mapping, or cannot be resolved.
     """
-    return {key: _escaped(value) for key, value in _interpolate(config).items()}
+    return {key: escaped(value) for key, value in _interpolate(config).items()}
 
 
 def select_dataset(datasets: dict[str, dict[str, Any]], name: str | None) -> dict[str, Any]:
@@ -133,8 +136,8 @@ def sample_settings(dataset: Mapping[str, Any]) -> dict[str, Any]:
 
 
 def as_config(dataset: Mapping[str, Any]) -> dict[str, Any]:
-    """Return a resolved dataset as a config that resolves to it again."""
-    return {"dataset": {key: _escaped(value) for key, value in dataset.items() if key != "name"}}
+    """Return a resolved dataset as a config that resolves to the same samples."""
+    return {"dataset": {key: escaped(value) for key, value in dataset.items() if key not in RUN_KEYS}}
 
 
 def read_resolved(path: Path) -> dict[str, Any]:
@@ -151,7 +154,7 @@ def _changed(value: Any, old: str, new: str) -> Any:
     return [_changed(item, old, new) for item in value] if isinstance(value, list) else value
 
 
-def _escaped(value: Any) -> Any:
+def escaped(value: Any) -> Any:
     """Return a resolved value so that interpolation leaves it alone."""
     return _changed(value, "${", "\\${")
 

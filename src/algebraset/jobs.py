@@ -4,8 +4,10 @@ from __future__ import annotations
 
 import functools
 import json
+import os
 import shlex
 import shutil
+import signal
 import sys
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
@@ -19,7 +21,7 @@ from algebraset.errors import AlgebrasetError
 from algebraset.generate import load_recipe, require_fixed_hashing
 from algebraset.plan import Batch, Shard, digests_file, parts, plan_split
 from algebraset.shards import ShardWriter, held_out_checksums, is_finished, merge_shards
-from algebraset.workers import Chunk, Settings, Task, finished_chunks, write_shards
+from algebraset.workers import Chunk, Settings, Task, end_with, finished_chunks, write_shards
 
 
 def try_first_sample(dataset: Mapping[str, Any], path: Path) -> None:
@@ -37,12 +39,13 @@ def try_first_sample(dataset: Mapping[str, Any], path: Path) -> None:
     """
     require_fixed_hashing("jobs")
     make_recipe = functools.partial(load_recipe, dict(dataset), repeat_command(path))
-    recipe = make_recipe()
+    recipe, settings = make_recipe(), Settings.of(dataset, n_jobs=1)
+    _end_with_snakemake(settings)
     # Written first, since it is the config file in the command that an error names.
     collect.write_recipe(dataset, recipe, path)
     firsts = [Batch(split, 0, 0, 1) for split, num_samples in dataset["splits"].items() if num_samples]
     chunks = (Chunk(Task(batch, Shard.of(path.parent, batch)), 0, 1) for batch in firsts)
-    with finished_chunks(chunks, recipe, make_recipe, Settings.of(dataset, n_jobs=1)) as finished:
+    with finished_chunks(chunks, recipe, make_recipe, settings) as finished:
         for _ in finished:
             pass
 
@@ -67,6 +70,7 @@ def generate_batch(path: Path, batch: Batch, shard: Shard, held_out: tuple[Path,
     dataset = read_resolved(path)
     make_recipe = functools.partial(load_recipe, dataset, repeat_command(path))
     recipe, settings = make_recipe(), Settings.of(dataset, n_jobs)
+    _end_with_snakemake(settings)
     if dataset["batches_per_job"] == 1:
         write_shards([Task(batch, shard, held_out)], recipe, make_recipe, settings)
         return
@@ -107,6 +111,16 @@ def write_manifest(dataset: Mapping[str, Any], path: Path) -> None:
 def repeat_command(config: Path) -> str:
     """Return the command that repeats a sample of a config file, but for `--split` and `--index`."""
     return f"python -m algebraset sample --configfile {shlex.quote(str(config))}"
+
+
+def _end_with_snakemake(settings: Settings) -> None:
+    """End this job when Snakemake is killed, and at once on Ctrl-C also in C code, which Python would wait for.
+
+    What is left behind is overwritten by the next run. With workers, this process waits in Python code and stops them.
+    """
+    end_with(os.getppid())
+    if settings.in_process:
+        signal.signal(signal.SIGINT, signal.SIG_DFL)
 
 
 @contextmanager

@@ -17,7 +17,7 @@ from typing import Any
 
 from algebraset.backends import load_backend
 from algebraset.collect import concatenate, merge_statistics, write_manifest, write_recipe
-from algebraset.config import as_config, config_block, resolve_dataset
+from algebraset.config import config_block, escaped, resolve_dataset
 from algebraset.errors import ConfigError
 from algebraset.functions import FUNCTION_KEYS, callable_digest
 from algebraset.generate import Recipe, fingerprint, load_recipe, read_ledger, versions
@@ -27,11 +27,9 @@ from algebraset.plan import (
     data_files,
     digests_file,
     generation_order,
-    num_batches,
     plan_split,
-    shard_dir,
 )
-from algebraset.shards import held_out_checksums, is_finished, unplanned_files, write_digests
+from algebraset.shards import held_out_checksums, is_finished, write_digests
 from algebraset.statistics import load_json
 from algebraset.workers import Settings, Task, WorkerDied, effective_n_jobs, write_shards
 
@@ -145,7 +143,7 @@ class DatasetPipeline:
         return cls(
             functools.partial(instance_generator, **params) if params else instance_generator,
             statistics_calculator,
-            **{key: value for key, value in as_config(dataset)["dataset"].items() if key not in _NOT_ARGUMENTS},
+            **{key: escaped(value) for key, value in dataset.items() if key not in _NOT_ARGUMENTS},
         )
 
     def run(self, overwrite: bool = False) -> None:
@@ -237,10 +235,6 @@ def run_dataset(
             logger.info("%s: complete, nothing to do", dataset["save_dir"])
             return
         write_recipe(dataset, recipe, Path(dataset["save_dir"]) / "recipe.json")
-        if not dataset["keep_shards"]:
-            for split in dataset["splits"]:  # scratch files of a killed run with another plan
-                for path in unplanned_files(shard_dir(dataset["save_dir"], split), num_batches(dataset, split)):
-                    path.unlink()
         if sys.flags.hash_randomization and effective_n_jobs(dataset["n_jobs"]) == 1:
             logger.info(
                 "n_jobs is 1, so samples are made in this process, whose string hashing is random: a generator that "

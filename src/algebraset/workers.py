@@ -70,6 +70,11 @@ class Settings:
         timeout = dataset["sample_timeout"] if dataset["ledger"] is None else None
         return cls(n_jobs, timeout, dataset["recycle_after"])
 
+    @property
+    def in_process(self) -> bool:
+        """Whether samples are made in the calling process, so that a debugger works."""
+        return effective_n_jobs(self.n_jobs) == 1 and self.sample_timeout is None and self.recycle_after is None
+
 
 @dataclass(frozen=True, slots=True)
 class Chunk:
@@ -170,15 +175,16 @@ def finished_chunks(
 
     Chunks are made when they are needed. The arguments are those of `write_shards`.
     """
-    workers = effective_n_jobs(settings.n_jobs)
-    if workers == 1 and settings.sample_timeout is None and settings.recycle_after is None:
+    if settings.in_process:
         yield ((chunk, _make(recipe, chunk, None)) for chunk in chunks)
         return
     import cloudpickle
     from joblib.externals.loky.backend.context import get_context
     from pebble import ProcessPool
 
-    with _environment(PYTHONHASHSEED="0"), TemporaryDirectory(prefix="algebraset-") as notes:
+    workers = effective_n_jobs(settings.n_jobs)
+    # Workers start in the user's working directory, whose files must not stand in for modules of the same name.
+    with _environment(PYTHONHASHSEED="0", PYTHONSAFEPATH="1"), TemporaryDirectory(prefix="algebraset-") as notes:
         pool = ProcessPool(
             max_workers=workers,
             max_tasks=max(1, settings.recycle_after // min(MAX_CHUNK, settings.recycle_after))
@@ -239,7 +245,7 @@ _watchdog: Watchdog | None = None
 def _start_worker(make_recipe: bytes, parent: int, sample_timeout: float | None, notes: Path) -> None:
     global _recipe, _watchdog
 
-    _end_with(parent)
+    end_with(parent)
     _recipe = pickle.loads(make_recipe)()
     # Ctrl-C reaches the whole process group; the parent decides and stops its workers itself. SageMath, once loaded,
     # has a handler of its own for it. SIGTERM must not wait for Python code to be reached: C code may run long.
@@ -249,7 +255,7 @@ def _start_worker(make_recipe: bytes, parent: int, sample_timeout: float | None,
         _watchdog = Watchdog(sample_timeout, notes)
 
 
-def _end_with(parent: int) -> None:
+def end_with(parent: int) -> None:
     """Have the kernel kill this process when its parent dies, however long the sample is that it works on (Linux)."""
     if sys.platform == "linux":
         import ctypes

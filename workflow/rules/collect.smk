@@ -20,9 +20,10 @@ rule concatenate:
     params:
         script=script("concatenate"),
         dataset=resolved,
+        keep_shards=keep_shards_flag,
         kind=lambda wildcards: {"raw.txt": "text", "data.jsonl": "json"}[wildcards.file],
     shell:
-        "{params.script} --dataset {params.dataset:q} --recipe {input.recipe:q}"
+        "{params.script} --dataset {params.dataset:q} --recipe {input.recipe:q} {params.keep_shards}"
         " --split {wildcards.split} --kind {params.kind} &> {log:q}"
 
 
@@ -45,8 +46,9 @@ rule statistics:
     params:
         script=script("statistics"),
         dataset=resolved,
+        keep_shards=keep_shards_flag,
     shell:
-        "{params.script} --dataset {params.dataset:q} --recipe {input.recipe:q} &> {log:q}"
+        "{params.script} --dataset {params.dataset:q} --recipe {input.recipe:q} {params.keep_shards} &> {log:q}"
 
 
 rule manifest:
@@ -71,5 +73,6 @@ rule manifest:
     params:
         script=script("manifest"),
         dataset=resolved,
+        keep_shards=keep_shards_flag,
     shell:
-        "{params.script} --dataset {params.dataset:q} --recipe {input.recipe:q} &> {log:q}"
+        "{params.script} --dataset {params.dataset:q} --recipe {input.recipe:q} {params.keep_shards} &> {log:q}"

@@ -7,7 +7,9 @@ import shlex
 import sys
 from pathlib import Path
 
+import yaml
 from snakemake.exceptions import WorkflowError
+from snakemake.utils import update_config
 from snakemake_interface_executor_plugins.settings import DeploymentMethod
 
 # Relative to this file, since `workflow.basedir` is another repository's when this one is used as a module.
@@ -19,7 +21,7 @@ if SOURCE not in sys.path:
     sys.path.insert(0, SOURCE)
 
 from algebraset.backends import HOW_TO_GET, MODULES
-from algebraset.config import resolve_config, sample_settings
+from algebraset.config import RUN_KEYS, resolve_config, sample_settings
 from algebraset.errors import ConfigError
 from algebraset.functions import FUNCTION_KEYS, source_file
 from algebraset.plan import batch, data_files, digests_file, generation_order, num_batches
@@ -38,11 +40,24 @@ if importlib.util.find_spec("omegaconf") is None:
         )
 
 
+def typed(value):
+    """Return a value of --config with its strings read as YAML."""
+    if isinstance(value, dict):
+        return {key: typed(item) for key, item in value.items()}
+    if isinstance(value, list):
+        return [typed(item) for item in value]
+    return yaml.safe_load(value) if isinstance(value, str) else value
+
+
 # A config file on the command line replaces the default one instead of being mixed with it.
 if not workflow.overwrite_configfiles:
 
     configfile: "config/config.yaml" if os.path.exists("config/config.yaml") else str(REPOSITORY / "config/config.yaml")
 
+
+# Snakemake reads nested values of --config as strings: dataset={batch_size: 5} has the string "5".
+if not workflow.modifier.skip_configfile:
+    update_config(config, typed(workflow.config_settings.config))
 
 try:
     DATASETS = {dataset["save_dir"]: dataset for dataset in resolve_config(config).values()}
@@ -53,6 +68,12 @@ USES_CONDA = DeploymentMethod.CONDA in workflow.deployment_settings.deployment_m
 for dataset in DATASETS.values():
     if not USES_CONDA and importlib.util.find_spec(MODULES[dataset["backend"]]) is None:
         raise WorkflowError(f"dataset {dataset['name']}: {HOW_TO_GET[dataset['backend']]} (looked in {sys.executable})")
+
+for dataset in DATASETS.values():
+    for key in (*FUNCTION_KEYS, "ledger"):
+        file = dataset[key] if key == "ledger" else source_file(dataset[key])
+        if file is not None and not os.path.isfile(file):
+            raise WorkflowError(f"config: {dataset['name']}.{key} = {dataset[key]!r}: there is no file {file}")
 
 NUM_JOBS = sum(num_batches(dataset, split) for dataset in DATASETS.values() for split in dataset["splits"])
 if NUM_JOBS > 20_000:
@@ -69,12 +90,14 @@ def script(name):
     """Return the start of a job's command: the Python, fixed string hashing, the package on its path, and the script.
 
     Under conda the variables must be set inside the command (Snakemake removes an exported PYTHONPATH), and `python` is
-    the environment's. Without conda it is the Python that runs Snakemake. `-P` keeps the scripts' folder off the path.
+    the environment's, without the packages in the user's home. Without conda it is the Python that runs Snakemake. `-P`
+    keeps the scripts' folder off the path. `exec` makes the job Snakemake's own child, so that it can end with it.
     It is a parameter that uses `input`, which Snakemake does not track: moving the checkout changes no sample.
     """
     python = "python" if USES_CONDA else shlex.quote(sys.executable)
+    variables = "PYTHONHASHSEED=0 PYTHONNOUSERSITE=1" if USES_CONDA else "PYTHONHASHSEED=0"
     path = f"{shlex.quote(SOURCE)}${{PYTHONPATH:+:$PYTHONPATH}}"
-    command = f"PYTHONHASHSEED=0 PYTHONPATH={path} {python} -P {SCRIPTS}/{name}.py"
+    command = f"{variables} PYTHONPATH={path} exec {python} -P {SCRIPTS}/{name}.py"
 
     def untracked(wildcards, input):
         return command
@@ -92,18 +115,23 @@ def source_files(wildcards):
     """Return the user's files with the functions of a dataset: editing one makes the dataset anew."""
     dataset = DATASETS[wildcards.save_dir]
     files = {source_file(dataset[key]) for key in FUNCTION_KEYS} | {dataset["ledger"]}
-    return sorted(files - {None})
+    return [local(file) for file in sorted(files - {None})]
 
 
 def resolved(wildcards):
     """Return the resolved dataset as JSON, without what concerns only how it is run."""
     dataset = DATASETS[wildcards.save_dir]
-    return json.dumps({key: value for key, value in dataset.items() if key not in ("n_jobs", "verbose", "keep_shards")})
+    return json.dumps({key: value for key, value in dataset.items() if key not in RUN_KEYS})
 
 
 def resolved_but_not_tracked(wildcards, input):
     """Return the same for a job that needs no rerun when the dataset grows: what uses `input` is no rerun trigger."""
     return resolved(wildcards)
+
+
+def keep_shards_flag(wildcards, input):
+    """Return the flag of collecting jobs for a dataset that keeps its shards; not tracked, since it changes no file."""
+    return "--keep-shards" if DATASETS[wildcards.save_dir]["keep_shards"] else ""
 
 
 RECIPES = {folder: json.dumps(sample_settings(dataset)) for folder, dataset in DATASETS.items()}

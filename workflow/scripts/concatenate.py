@@ -9,9 +9,10 @@ from algebraset.jobs import concatenate, plain_errors
 if __name__ == "__main__":
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--dataset", type=json.loads, required=True, help="the resolved dataset as JSON")
+    parser.add_argument("--keep-shards", action="store_true", help="the dataset keeps its shards")
     parser.add_argument("--recipe", type=Path, required=True, help="recipe.json of the dataset")
     parser.add_argument("--split", required=True, help="name of the split")
     parser.add_argument("--kind", choices=["text", "json"], required=True, help="format of the file")
     args = parser.parse_args()
     with plain_errors():
-        concatenate(args.dataset, args.recipe, args.split, args.kind)
+        concatenate(args.dataset | {"keep_shards": args.keep_shards}, args.recipe, args.split, args.kind)

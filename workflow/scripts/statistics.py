@@ -9,7 +9,8 @@ from algebraset.jobs import merge_statistics, plain_errors
 if __name__ == "__main__":
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--dataset", type=json.loads, required=True, help="the resolved dataset as JSON")
+    parser.add_argument("--keep-shards", action="store_true", help="the dataset keeps its shards")
     parser.add_argument("--recipe", type=Path, required=True, help="recipe.json of the dataset")
     args = parser.parse_args()
     with plain_errors():
-        merge_statistics(args.dataset, args.recipe)
+        merge_statistics(args.dataset | {"keep_shards": args.keep_shards}, args.recipe)
