@@ -36,25 +36,32 @@ for backend, keep in sorted({(dataset["backend"], dataset["keep_shards"]) for da
             " --held-out {input.held_out:q} --n-jobs {threads} &> {log:q}"
 
 
-# With `leakage: reject`, what later splits must not have.
-rule digests:
-    input:
-        lambda wildcards: shards(wildcards.save_dir, wildcards.split, ".sidecar"),
-        recipe="{save_dir}/recipe.json",
-    output:
-        temp("{save_dir}/shards/{split}.digests"),
-    log:
-        "{save_dir}/logs/digests/{split}.log",
-    benchmark:
-        "{save_dir}/logs/digests/{split}.tsv"
-    conda:
-        ENVIRONMENTS["sympy"]
-    threads: 1
-    resources:
-        mem_mb=collect_mem_mb,
-        runtime=collect_runtime,
-    params:
-        script=script("digests"),
-        dataset=resolved,
-    shell:
-        "{params.script} --dataset {params.dataset:q} --recipe {input.recipe:q} --split {wildcards.split} &> {log:q}"
+# With `leakage: reject`, what later splits must not have. It is kept with the shards: made anew, it would make later splits
+# anew, and so it is no reason that the dataset grows in other splits.
+for keep in sorted({dataset["keep_shards"] for dataset in DATASETS.values()}):
+
+    rule:
+        name:
+            "digests_kept" if keep else "digests"
+        input:
+            lambda wildcards: shards(wildcards.save_dir, wildcards.split, ".sidecar"),
+            recipe="{save_dir}/recipe.json",
+        output:
+            (str if keep else temp)("{save_dir}/shards/{split}.digests"),
+        log:
+            "{save_dir}/logs/digests/{split}.log",
+        benchmark:
+            "{save_dir}/logs/digests/{split}.tsv"
+        wildcard_constraints:
+            save_dir=datasets_of(keep_shards=keep),
+        conda:
+            ENVIRONMENTS["sympy"]
+        threads: 1
+        resources:
+            mem_mb=collect_mem_mb,
+            runtime=collect_runtime,
+        params:
+            script=script("digests"),
+            dataset=resolved_but_not_tracked,
+        shell:
+            "{params.script} --dataset {params.dataset:q} --recipe {input.recipe:q} --split {wildcards.split} &> {log:q}"
