@@ -22,7 +22,7 @@ lint: .venv/test
 	$(BIN)/snakemake --lint
 
 clean:
-	rm -rf .venv .venv-* .snakemake data .pytest_cache .ruff_cache .hypothesis
+	rm -rf .venv .venv-* .snakemake data/polynomial_factorization .pytest_cache .ruff_cache .hypothesis
 
 .venv/bin/python:
 	$(PYTHON) -c 'import sys; sys.exit("algebraset needs Python 3.11 or newer, this is " + sys.version.split()[0] + ": make PYTHON=...") if sys.version_info < (3, 11) else 0'

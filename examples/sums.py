@@ -14,4 +14,5 @@ def statistics(problem, answer):
 
 
 def check(problem, answer):
-    return sum(problem) == answer
+    # The check also gets text, when `algebraset check` reads a finished dataset.
+    return sum(map(int, problem)) == int(answer)

@@ -12,7 +12,7 @@ from pathlib import Path
 from unittest.mock import patch
 
 import pytest
-from helpers import data_files, make, picky_sums, size_statistics, snapshot, sums
+from helpers import data_files, make, picky_sums, run_python, size_statistics, snapshot, sums
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
@@ -341,3 +341,31 @@ def test_time_is_counted_once_where_batches_overlap(spans):
     assert _covered([(float(start), float(stop)) for start, stop in spans]) == len(
         {second for start, stop in spans for second in range(start, stop)}
     )
+
+
+COUNT_MANY = """
+import os, resource
+from pathlib import Path
+from algebraset.duplicates import count_duplicates
+
+def pieces(number):
+    for _ in range(number // 100_000):
+        yield os.urandom(16 * 100_000)
+    yield bytes(32)  # the same digest twice
+
+before = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
+digests = {"train": pieces(2_000_000), "test": pieces(100_000)}
+found = count_duplicates(digests, {"train": 2_000_002, "test": 100_002}, Path("scratch"))
+print(found["train"]["duplicate_problems"], found["train"]["leaked_problems"]["test"])
+print(resource.getrusage(resource.RUSAGE_SELF).ru_maxrss - before)
+"""
+
+
+def test_counting_duplicates_takes_the_memory_of_one_part(tmp_path):
+    """A part has at most a million digests, whatever the size of the dataset: far below 2 GiB (docs/design.md)."""
+    (tmp_path / "count.py").write_text(COUNT_MANY)
+    result = run_python("count.py", cwd=tmp_path)
+    assert result.returncode == 0, result.stderr
+    counts, kilobytes = result.stdout.splitlines()
+    assert counts == "1 2"
+    assert int(kilobytes) < 300_000  # two million digests at once would take more

@@ -1,4 +1,4 @@
-"""Leakage: no held-out problem in a later split, whatever makes the samples, at the cost of the real collisions only."""
+"""Leakage: no held-out problem in a later split, whatever makes the samples, and only collisions cost anything."""
 
 from __future__ import annotations
 

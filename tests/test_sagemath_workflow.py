@@ -208,7 +208,8 @@ def test_rules_carry_the_environment_of_their_backend(mixed: SimpleNamespace, tm
     if prefix:
         snakefile = tmp_path / "Snakefile"
         snakefile.write_text(MODULE.format(snakefile=ROOT / "Snakefile"), encoding="utf-8")
-    shutil.copy(mixed.cwd / "config.yaml", tmp_path)
+    for name in ("config.yaml", "sage_values.py"):
+        shutil.copy(mixed.cwd / name, tmp_path)
     # This Python has no SageMath: under conda the workflow asks only its environments for it.
     output = run(Path(sys.executable), "-c", RULE_ENVIRONMENTS, snakefile, cwd=tmp_path).output
     found = json.loads(output.splitlines()[-1])

@@ -302,7 +302,9 @@ def test_the_workflow_writes_and_replays_the_ledger(tmp_path):
     assert data_bytes(tmp_path / "replayed") == data_bytes(tmp_path / "clock")
     assert (tmp_path / "replayed/timeouts.jsonl").read_bytes() == (tmp_path / "known.jsonl").read_bytes()
 
-    write_config(tmp_path / "missing.yaml", dataset=dataset | replayed | {"save_dir": "other", "ledger": "missing.jsonl"})
+    write_config(
+        tmp_path / "missing.yaml", dataset=dataset | replayed | {"save_dir": "other", "ledger": "missing.jsonl"}
+    )
     assert "missing.jsonl" in snakemake(tmp_path, "--configfile", "missing.yaml", "--dry-run", ok=False)
 
 

@@ -1,9 +1,11 @@
-"""`python -m algebraset`: restarted with fixed string hashing, as jobs run, so that samples come out the same."""
+"""`python -m algebraset` and `algebraset`: restarted with fixed string hashing, as jobs run, so that samples repeat."""
 
 import os
 import sys
 
-if __name__ == "__main__":
+
+def main() -> int:
+    """Run the command line under PYTHONHASHSEED=0; return the exit status."""
     if sys.flags.hash_randomization:
         if os.environ.get("PYTHONHASHSEED") == "0":
             sys.exit("error: this Python ignores PYTHONHASHSEED=0: start it without -E, -I and -R")
@@ -11,4 +13,8 @@ if __name__ == "__main__":
         os.execv(sys.executable, [sys.executable, *sys.orig_argv[1:]])
     from algebraset.cli import main
 
+    return main()
+
+
+if __name__ == "__main__":
     sys.exit(main())

@@ -75,12 +75,13 @@ def merge_statistics(dataset: Mapping[str, Any], fingerprint: str) -> dict[str, 
     splits: dict[str, Any] = {}
     timing: dict[str, Any] = {}
     problems: list[str] = []
-    headers: list[tuple[Shard, dict[str, Any]]] = []
+    made_against: list[tuple[Shard, str, dict[str, str]]] = []
     for split, num_samples in dataset["splits"].items():
         statistics, rejected, generation = SplitStatistics(), Counter[str](), Timing()
         intervals: list[tuple[float, float]] = []
         for shard, header in _headers(dataset, fingerprint, split, problems):
-            headers.append((shard, header))
+            if dataset["leakage"] == "reject":
+                made_against.append((shard, split, header["held_out"]))
             statistics.merge(SplitStatistics.from_state(header["statistics"]))
             rejected.update(header["rejected"])
             clock = header["timing"]
@@ -99,7 +100,7 @@ def merge_statistics(dataset: Mapping[str, Any], fingerprint: str) -> dict[str, 
         }
     _raise(problems, "the dataset")
     if dataset["leakage"] == "reject":
-        _require_held_out(dataset, headers)
+        _require_held_out(dataset, made_against)
     if dataset["leakage"] != "ignore":
         scratch = Path(dataset["save_dir"]) / "shards"
         digests = {split: _digests(dataset, split) for split in splits}
@@ -168,7 +169,7 @@ def check_answers(dataset: Mapping[str, Any], check: Callable[[Any, Any], Any]) 
         check: the check function, which gets problem and answer with every leaf as text.
 
     Yields:
-        Per split its name, the number of answers, and for each wrong one a line that names it.
+        Per split its name, the number of answers, and for each that is wrong or cannot be checked a line that names it.
 
     Raises:
         ConfigError: the dataset has no JSON Lines file.
@@ -183,10 +184,10 @@ def check_answers(dataset: Mapping[str, Any], check: Callable[[Any, Any], Any]) 
             try:
                 right = check(problem, answer)
             except Exception as error:
-                failed.append(f"{path}, line {count}: {type(error).__name__}: {error}")
+                failed.append(f"{path}, line {count}: cannot be checked: {type(error).__name__}: {error}")
                 continue
             if not right:
-                failed.append(f"{path}, line {count}: {problem!r} has the answer {answer!r}")
+                failed.append(f"{path}, line {count}: {problem!r} has the wrong answer {answer!r}")
         yield split, count, failed
 
 
@@ -223,7 +224,7 @@ def _headers(
         yield shard, header
 
 
-def _require_held_out(dataset: Mapping[str, Any], headers: list[tuple[Shard, dict[str, Any]]]) -> None:
+def _require_held_out(dataset: Mapping[str, Any], made_against: list[tuple[Shard, str, dict[str, str]]]) -> None:
     """Check that later splits were made against the problems that the held-out splits have now.
 
     Raises:
@@ -235,8 +236,8 @@ def _require_held_out(dataset: Mapping[str, Any], headers: list[tuple[Shard, dic
         for split in {name for names in order.values() for name in names}
     }
     problems = []
-    for shard, header in headers:
-        if header["held_out"] != {split: checksums[split] for split in order[header["split"]]}:
+    for shard, split, held_out in made_against:
+        if held_out != {name: checksums[name] for name in order[split]}:
             problems.append(
                 f"{shard.sidecar} was made against other problems of the held-out splits than there are now"
             )

@@ -222,6 +222,11 @@ def _require_distinct_folders(datasets: Mapping[str, Mapping[str, Any]]) -> None
         folder = dataset["save_dir"]
         if folder in owners:
             raise ConfigError(f"datasets {owners[folder]} and {name} have the same save_dir {folder!r}")
+        for other, owner in owners.items():
+            if f"{folder}/".startswith(f"{other}/") or f"{other}/".startswith(f"{folder}/"):
+                raise ConfigError(
+                    f"the save_dir of dataset {name}, {folder!r}, and that of {owner}, {other!r}, are nested"
+                )
         owners[folder] = name
 
 

@@ -102,7 +102,8 @@ def callable_digest(function: Callable[..., Any]) -> str | None:
     """Return a digest of a callable's code, its captured values and its source file; None if it has none.
 
     Used for callables handed over in Python, which have no entry in a config. It may differ for equal callables (a
-    captured set of strings, say), which costs a resumed run its finished shards, but never agrees for different ones.
+    captured set of strings, say), which costs a resumed run its finished shards. Modules that the source imports do not
+    enter, as with the functions of a config.
     """
     import cloudpickle
 

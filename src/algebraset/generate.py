@@ -104,19 +104,49 @@ def load_recipe(dataset: Mapping[str, Any], repeat: str = "") -> Recipe:
         key: load_function(dataset[key], dataset["backend"], key) for key in FUNCTION_KEYS if dataset[key] is not None
     }
     params = dataset["generator_params"]
-    statistics, check, canonical = (functions.get(key) for key in FUNCTION_KEYS[1:])
-    # A ready task's source may be reformatted: what it generates is stated by the generation revision.
-    user_sources = {key: function.digest() for key, function in functions.items() if not function.ready}
+    calls: dict[str, Callable[..., Any]] = {key: function.call for key, function in functions.items()}
+    calls["generator"] = bind_generator(calls["generator"], params, dataset["generator"])
+    if "check" in calls:
+        calls["check"] = bind_check(calls["check"], params)
     sources = {key: function.digest() for key, function in functions.items()}
+    # A ready task's source may be reformatted: what it generates is stated by the generation revision.
+    deciding = {key: sources[key] for key, function in functions.items() if not function.ready}
+    return make_recipe(dataset, calls, backend, sources, deciding, repeat)
+
+
+def make_recipe(
+    dataset: Mapping[str, Any],
+    calls: Mapping[str, Callable[..., Any] | None],
+    backend: Any,
+    sources: Mapping[str, Any],
+    deciding: Mapping[str, Any],
+    repeat: str,
+) -> Recipe:
+    """Return the recipe of a dataset.
+
+    Args:
+        dataset: at least the keys of `config.sample_settings`.
+        calls: the functions by config key; the generator takes the seed alone.
+        backend: the backend's module.
+        sources: digest of each function's source.
+        deciding: those of them whose change makes shards stale.
+        repeat: the command that repeats a sample, "" where there is none.
+
+    Raises:
+        ConfigError: the ledger is missing or damaged.
+    """
     ledger = None
     if dataset["ledger"] is not None:
         ledger = read_ledger(Path(dataset["ledger"]))
-        user_sources["ledger"] = sources["ledger"] = hashlib.sha256(Path(dataset["ledger"]).read_bytes()).hexdigest()
+        digest = {"ledger": hashlib.sha256(Path(dataset["ledger"]).read_bytes()).hexdigest()}
+        sources, deciding = {**sources, **digest}, {**deciding, **digest}
+    generate = calls["generator"]
+    assert generate is not None  # every dataset has one
     return Recipe(
-        generate=bind_generator(functions["generator"].call, params, dataset["generator"]),
-        statistics=statistics.call if statistics else None,
-        check=bind_check(check.call, params) if check else None,
-        canonical=canonical.call if canonical else None,
+        generate=generate,
+        statistics=calls.get("statistics"),
+        check=calls.get("check"),
+        canonical=calls.get("canonical"),
         leaf_to_text=backend.leaf_to_text,
         root_seed=dataset["root_seed"],
         max_attempts=dataset["max_attempts"],
@@ -124,8 +154,8 @@ def load_recipe(dataset: Mapping[str, Any], repeat: str = "") -> Recipe:
         ledger=ledger,
         save_text=dataset["save_text"],
         save_json=dataset["save_json"],
-        fingerprint=fingerprint(dataset, user_sources),
-        sources=sources,
+        fingerprint=fingerprint(dataset, deciding),
+        sources=dict(sources),
         versions=versions(backend),
         repeat=repeat,
     )
@@ -221,15 +251,15 @@ def _make_samples(recipe: Recipe, split: str, start: int, stop: int, probe: bool
     return Samples(*content, statistics, rejected, timeouts, timing, stop - start)
 
 
-def draw_sample(recipe: Recipe, split: str, index: int, limits: Limits = NO_LIMITS) -> Draw:
-    """Call the generator with the seeds of attempt 0, 1, ... until one is not rejected.
+def draw_sample(recipe: Recipe, split: str, index: int, limits: Limits = NO_LIMITS, first: int = 0) -> Draw:
+    """Call the generator with the seeds of attempt `first`, `first` + 1, ... until one is not rejected.
 
     Raises:
         SampleError: the generator raised something else than `Reject`, returned no pair, or rejected all attempts.
     """
     reasons: list[str] = []
     timeouts: list[int] = []
-    for attempt in range(recipe.max_attempts):
+    for attempt in range(first, recipe.max_attempts):
         if (limits.timeouts and (index, attempt) in limits.timeouts) or (
             recipe.ledger and (split, index, attempt) in recipe.ledger
         ):
@@ -245,7 +275,8 @@ def draw_sample(recipe: Recipe, split: str, index: int, limits: Limits = NO_LIMI
             reasons.append(rejection.reason)
             continue
         except (Exception, SystemExit) as error:
-            if recipe.on_error == "reject":
+            # Memory is the machine's, not the seed's: rejecting for it could not be repeated elsewhere.
+            if recipe.on_error == "reject" and not isinstance(error, MemoryError):
                 reasons.append(f"error: {type(error).__name__}")
                 continue
             raise sample_error(recipe, split, index, attempt, error) from error
@@ -337,7 +368,9 @@ def repeat_command(recipe: Recipe, split: str, index: int, attempt: int) -> str:
     """Return what makes one sample again, alone: a shell command, or Python code where there is no config file."""
     if not recipe.repeat:
         return f"instance_generator(algebraset.sample_seed({recipe.root_seed}, {split!r}, {index}, {attempt}))"
-    return f"{recipe.repeat} --split {shlex.quote(split)} --index {index}"
+    return f"{recipe.repeat} --split {shlex.quote(split)} --index {index}" + (
+        f" --attempt {attempt}" if attempt else ""
+    )
 
 
 def require_fixed_hashing(what: str) -> None:

@@ -38,19 +38,29 @@ def try_first_sample(dataset: Mapping[str, Any], path: Path) -> None:
         SampleError: a first sample cannot be made.
     """
     require_fixed_hashing("jobs")
-    make_recipe = functools.partial(load_recipe, dict(dataset), repeat_command(path))
+    # The config file in the command that an error names: Snakemake deletes the outputs of a job that failed.
+    tried = path.parent / "logs" / "first_sample.json"
+    make_recipe = functools.partial(load_recipe, dict(dataset), repeat_command(tried))
     recipe, settings = make_recipe(), Settings.of(dataset, n_jobs=1)
     _end_with_snakemake(settings)
-    # Written first, since it is the config file in the command that an error names.
-    collect.write_recipe(dataset, recipe, path)
+    collect.write_recipe(dataset, recipe, tried)
     firsts = [Batch(split, 0, 0, 1) for split, num_samples in dataset["splits"].items() if num_samples]
     chunks = (Chunk(Task(batch, Shard.of(path.parent, batch)), 0, 1) for batch in firsts)
     with finished_chunks(chunks, recipe, make_recipe, settings) as finished:
         for _ in finished:
             pass
+    collect.write_recipe(dataset, recipe, path)
 
 
-def generate_batch(path: Path, batch: Batch, shard: Shard, held_out: tuple[Path, ...], n_jobs: int) -> None:
+def generate_batch(
+    path: Path,
+    batch: Batch,
+    shard: Shard,
+    held_out: tuple[Path, ...],
+    n_jobs: int,
+    batch_size: int,
+    recycle_after: int | None,
+) -> None:
     """Generate one job's samples and write its shard. A job of several batches continues from those that are finished.
 
     Args:
@@ -59,6 +69,8 @@ def generate_batch(path: Path, batch: Batch, shard: Shard, held_out: tuple[Path,
         shard: the files to write.
         held_out: the files of digests (`write_digests`) of the splits whose problems it must not have.
         n_jobs: worker processes.
+        batch_size: samples after which a job of several batches can be continued.
+        recycle_after: samples after which a worker process is replaced, None for never.
 
     Raises:
         SampleError: a sample could not be made.
@@ -67,17 +79,18 @@ def generate_batch(path: Path, batch: Batch, shard: Shard, held_out: tuple[Path,
     """
     require_fixed_hashing("jobs")
     started = time()
-    dataset = read_resolved(path)
+    # The rest comes from the command line: what changes no sample may differ from when the recipe was written.
+    dataset = read_resolved(path) | {"recycle_after": recycle_after}
     make_recipe = functools.partial(load_recipe, dataset, repeat_command(path))
     recipe, settings = make_recipe(), Settings.of(dataset, n_jobs)
     _end_with_snakemake(settings)
-    if dataset["batches_per_job"] == 1:
+    if batch.stop - batch.start <= batch_size:
         write_shards([Task(batch, shard, held_out)], recipe, make_recipe, settings)
         return
     # Snakemake deletes the outputs of a job that failed, so the batches of this one wait in a folder it does not know.
     scratch = shard.sidecar.with_name(f".{batch.label}.parts")
     checksums = held_out_checksums(held_out)
-    tasks = [Task(part, Shard.of(scratch, part), held_out) for part in parts(batch, dataset["batch_size"])]
+    tasks = [Task(part, Shard.of(scratch, part), held_out) for part in parts(batch, batch_size)]
     todo = [task for task in tasks if not is_finished(task.shard, task.batch, recipe.fingerprint, checksums)]
     write_shards(todo, recipe, make_recipe, settings)
     with ShardWriter(shard, batch, recipe, checksums, started) as whole:

@@ -4,14 +4,13 @@ from __future__ import annotations
 
 import fcntl
 import functools
-import hashlib
 import logging
 import os
 import shutil
 import sys
 import uuid
 from collections.abc import Callable, Iterator, Mapping
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import Any
 
@@ -19,8 +18,8 @@ from algebraset.backends import load_backend
 from algebraset.collect import concatenate, merge_statistics, write_manifest, write_recipe
 from algebraset.config import config_block, escaped, resolve_dataset
 from algebraset.errors import ConfigError
-from algebraset.functions import FUNCTION_KEYS, callable_digest
-from algebraset.generate import Recipe, fingerprint, load_recipe, read_ledger, versions
+from algebraset.functions import FUNCTION_KEYS, bind_generator, callable_digest
+from algebraset.generate import Recipe, load_recipe, make_recipe
 from algebraset.plan import (
     Batch,
     Shard,
@@ -90,6 +89,9 @@ class DatasetPipeline:
         ):
             if not callable(function) and (function is not None or name == "instance_generator"):
                 raise ConfigError(f"{name} must be a function, not {function!r}")
+        taken = sorted({"generator", "statistics", "batches_per_job"} & set(options))
+        if taken:
+            raise ConfigError(f"{', '.join(taken)}: no argument of DatasetPipeline")
         given = {
             "num_train_samples": num_train_samples,
             "num_test_samples": num_test_samples,
@@ -113,7 +115,8 @@ class DatasetPipeline:
                 **{key: value for key, value in given.items() if value is not None},
             }
         )
-        self.instance_generator = instance_generator
+        name, params = self.dataset["generator"], self.dataset["generator_params"]
+        self.instance_generator = bind_generator(instance_generator, params, name)
         self.statistics_calculator = statistics_calculator
         self.check = check
         self.canonical = canonical
@@ -139,9 +142,8 @@ class DatasetPipeline:
         """
         no_functions = dict.fromkeys(FUNCTION_KEYS[1:])
         dataset = resolve_dataset({**config_block(config), "generator": _name(instance_generator), **no_functions})
-        params = dataset["generator_params"]
         return cls(
-            functools.partial(instance_generator, **params) if params else instance_generator,
+            instance_generator,
             statistics_calculator,
             **{key: escaped(value) for key, value in dataset.items() if key not in _NOT_ARGUMENTS},
         )
@@ -174,30 +176,10 @@ class DatasetPipeline:
             for key, function in functions.items()
             if function is not None
         }
-        ledger = None
-        if self.dataset["ledger"] is not None:
-            ledger = read_ledger(Path(self.dataset["ledger"]))
-            digests["ledger"] = hashlib.sha256(Path(self.dataset["ledger"]).read_bytes()).hexdigest()
-        return Recipe(
-            generate=self.instance_generator,
-            statistics=self.statistics_calculator,
-            check=self.check,
-            canonical=self.canonical,
-            leaf_to_text=backend.leaf_to_text,
-            root_seed=self.dataset["root_seed"],
-            max_attempts=self.dataset["max_attempts"],
-            on_error=self.dataset["on_error"],
-            ledger=ledger,
-            save_text=self.dataset["save_text"],
-            save_json=self.dataset["save_json"],
-            fingerprint=fingerprint(self.dataset, digests),
-            sources=digests,
-            versions=versions(backend),
-            repeat="",
-        )
+        return make_recipe(self.dataset, functions, backend, digests, digests, repeat="")
 
 
-_NOT_ARGUMENTS = ("name", "generator_params", *FUNCTION_KEYS)
+_NOT_ARGUMENTS = ("name", "batches_per_job", *FUNCTION_KEYS)
 
 
 def run_config_dataset(dataset: Mapping[str, Any], repeat: str, overwrite: bool = False) -> None:
@@ -236,7 +218,7 @@ def run_dataset(
             return
         write_recipe(dataset, recipe, Path(dataset["save_dir"]) / "recipe.json")
         if sys.flags.hash_randomization and effective_n_jobs(dataset["n_jobs"]) == 1:
-            logger.info(
+            logger.warning(
                 "n_jobs is 1, so samples are made in this process, whose string hashing is random: a generator that "
                 "iterates over sets repeats only under PYTHONHASHSEED=0 or with more workers"
             )
@@ -296,14 +278,20 @@ def _generate(
 @contextmanager
 def _locked(folder: Path) -> Iterator[None]:
     """Hold the folder of a dataset for this run alone; the lock ends with the process, however it ends."""
-    folder.mkdir(parents=True, exist_ok=True)
-    handle = os.open(folder, os.O_RDONLY)
+    lock = folder / "shards" / ".lock"
+    lock.parent.mkdir(parents=True, exist_ok=True)
+    handle = os.open(lock, os.O_RDWR | os.O_CREAT, 0o666)  # a file, since NFS locks only what is writable
     try:
         try:
             fcntl.flock(handle, fcntl.LOCK_EX | fcntl.LOCK_NB)
         except BlockingIOError:
             raise ConfigError(f"another run is working in {folder}: wait for it, or choose another save_dir") from None
-        yield
+        try:
+            yield
+        finally:
+            with suppress(OSError):  # the folder stays where it has shards
+                lock.unlink()
+                lock.parent.rmdir()
     finally:
         os.close(handle)
 
@@ -325,8 +313,12 @@ def _is_complete(dataset: Mapping[str, Any], recipe: Recipe, overwrite: bool) ->
     if manifest.get("fingerprint") != recipe.fingerprint or not all(path.exists() for path in files + others):
         return False
     sizes = {name: entry["bytes"] for name, entry in manifest["files"].items()}
-    return manifest["config"]["dataset"]["splits"] == dataset["splits"] and all(
-        path.stat().st_size == sizes.get(path.name) for path in files
+    made = manifest["config"]["dataset"]
+    same = [made[key] == dataset[key] for key in ("leakage", "held_out")]
+    return (
+        all(same)
+        and list(made["splits"].items()) == list(dataset["splits"].items())
+        and all(path.stat().st_size == sizes.get(path.name) for path in files)
     )
 
 

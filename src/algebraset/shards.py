@@ -157,7 +157,7 @@ def read_header(path: Path) -> dict[str, Any]:
             line, checksum = file.readline(), file.readline().rstrip(b"\n")
             if hashlib.sha256(line).hexdigest().encode() == checksum:
                 return load_json(line)
-    except OSError as error:
+    except FileNotFoundError as error:  # any other failure to read says nothing about the shard
         raise ShardError(f"{path}: {error.strerror}") from error
     raise ShardError(f"{path} is damaged: it is no sidecar of a shard")
 
@@ -216,6 +216,7 @@ def write_digests(sidecars: Iterable[Path], path: Path) -> None:
         content = read_digests(sidecar, read_header(sidecar))
         digests.update(content[start : start + DIGEST_SIZE] for start in range(0, len(content), DIGEST_SIZE))
     write_atomically(path, b"".join(sorted(digests)))
+    load_digests.cache_clear()  # it knows files by name
 
 
 @lru_cache(maxsize=1)
@@ -269,7 +270,7 @@ def unplanned_files(folder: Path, num_batches: int) -> list[Path]:
         return []
     labels = {f"{number:07d}" for number in range(num_batches)}
     planned = {f"{label}{suffix}" for label in labels for suffix in SHARD_SUFFIXES}
-    found = (entry.name for entry in os.scandir(folder))
+    found = (entry.name for entry in os.scandir(folder) if entry.is_file())
     return sorted(folder / name for name in found if name not in planned and not name.startswith("."))
 
 

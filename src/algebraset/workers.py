@@ -7,13 +7,14 @@ neither fork nor a second run of the user's main module), so loaded libraries an
 
 from __future__ import annotations
 
+import math
 import os
 import pickle
 import signal
 import sys
 from collections import deque
 from collections.abc import Callable, Iterable, Iterator, Mapping
-from contextlib import ExitStack, contextmanager
+from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from itertools import islice
 from pathlib import Path
@@ -35,6 +36,9 @@ MAX_CHUNK = 5000
 
 WINDOW = 16
 """Chunks per worker that may be under way or wait for an earlier one, so that a slow sample stops nobody."""
+
+RECYCLED = 86
+"""Exit code of a worker that has made enough samples (`recycle_after`); anything else is a death."""
 
 
 class WorkerDied(AlgebrasetError):
@@ -117,23 +121,21 @@ def write_shards(
         ShardError: a file cannot be written.
         WorkerDied: a worker ended by itself or was killed.
     """
-    pace = Pace(settings.recycle_after or MAX_CHUNK)
-    writer: ShardWriter | None = None
+    pace = Pace()
     started = time()
-    with ExitStack() as stack:
-        chunks = _chunks(tasks, pace)
-        for chunk, samples in stack.enter_context(finished_chunks(chunks, recipe, make_recipe, settings)):
+    with finished_chunks(_chunks(tasks, pace), recipe, make_recipe, settings) as finished:
+        for chunk, samples in finished:
             task = chunk.task
-            pace.record(samples)
-            if writer is None:
-                held_out = held_out_checksums(task.held_out)
-                writer = stack.enter_context(ShardWriter(task.shard, task.batch, recipe, held_out, started))
-            writer.add(samples)
-            progress(task.batch, samples.count)
-            if chunk.stop == task.batch.stop:
+            with ShardWriter(task.shard, task.batch, recipe, held_out_checksums(task.held_out), started) as writer:
+                while True:
+                    pace.record(samples)
+                    writer.add(samples)
+                    progress(task.batch, samples.count)
+                    if chunk.stop == task.batch.stop:
+                        break
+                    chunk, samples = next(finished)  # chunks come in the order of their batches
                 writer.finish(finished=time())
-                writer = None
-                started = time()
+            started = time()
 
 
 def _chunks(tasks: Iterable[Task], pace: Pace) -> Iterator[Chunk]:
@@ -148,15 +150,15 @@ def _chunks(tasks: Iterable[Task], pace: Pace) -> Iterator[Chunk]:
 class Pace:
     """Sizes chunks by how long the samples before took; it never changes a byte."""
 
-    def __init__(self, largest: int) -> None:
-        self._seconds, self._count, self._limit, self._largest = 0.0, 0, 1, min(largest, MAX_CHUNK)
+    def __init__(self) -> None:
+        self._seconds, self._count, self._limit = 0.0, 0, 1
 
     def record(self, samples: Samples) -> None:
         """Take note of finished samples."""
         # Recent chunks count most, since the cost of samples drifts.
         self._seconds = self._seconds / 2 + samples.generation_time.total
         self._count = self._count / 2 + samples.count
-        self._limit = min(self._largest, max(self._limit, 8 * samples.count))
+        self._limit = min(MAX_CHUNK, max(self._limit, 8 * samples.count))
 
     def chunk_size(self) -> int:
         """Return the size of the next chunk: 1 at first, then growing at most eightfold at a time."""
@@ -187,12 +189,9 @@ def finished_chunks(
     with _environment(PYTHONHASHSEED="0", PYTHONSAFEPATH="1"), TemporaryDirectory(prefix="algebraset-") as notes:
         pool = ProcessPool(
             max_workers=workers,
-            max_tasks=max(1, settings.recycle_after // min(MAX_CHUNK, settings.recycle_after))
-            if settings.recycle_after
-            else 0,
             context=get_context("loky"),
             initializer=_start_worker,
-            initargs=(cloudpickle.dumps(make_recipe), os.getpid(), settings.sample_timeout, Path(notes)),
+            initargs=(cloudpickle.dumps(make_recipe), os.getpid(), settings, Path(notes)),
         )
         try:
             yield _in_order(pool, chunks, WINDOW * workers, Path(notes))
@@ -215,6 +214,9 @@ def _in_order(pool: Any, chunks: Iterator[Chunk], window: int, notes: Path) -> I
         try:
             samples = future.result()
         except ProcessExpired as death:
+            if death.exitcode == RECYCLED:
+                pending.appendleft((chunk, pool.schedule(_work, args=(chunk,))))
+                continue
             timeout = timed_out_attempt(notes, death.pid)
             if timeout is None:
                 raise WorkerDied(_explain_death(chunk, death.exitcode)) from None
@@ -242,8 +244,11 @@ _recipe: Recipe | None = None  # a worker's, set once when it starts
 _watchdog: Watchdog | None = None
 
 
-def _start_worker(make_recipe: bytes, parent: int, sample_timeout: float | None, notes: Path) -> None:
-    global _recipe, _watchdog
+_samples_left: float = math.inf  # until it is replaced
+
+
+def _start_worker(make_recipe: bytes, parent: int, settings: Settings, notes: Path) -> None:
+    global _recipe, _watchdog, _samples_left
 
     end_with(parent)
     _recipe = pickle.loads(make_recipe)()
@@ -251,8 +256,10 @@ def _start_worker(make_recipe: bytes, parent: int, sample_timeout: float | None,
     # has a handler of its own for it. SIGTERM must not wait for Python code to be reached: C code may run long.
     signal.signal(signal.SIGINT, signal.SIG_IGN)
     signal.signal(signal.SIGTERM, signal.SIG_DFL)
-    if sample_timeout is not None:
-        _watchdog = Watchdog(sample_timeout, notes)
+    if settings.sample_timeout is not None:
+        _watchdog = Watchdog(settings.sample_timeout, notes)
+    if settings.recycle_after is not None:
+        _samples_left = settings.recycle_after
 
 
 def end_with(parent: int) -> None:
@@ -267,7 +274,11 @@ def end_with(parent: int) -> None:
 
 
 def _work(chunk: Chunk) -> Samples:
+    global _samples_left
     assert _recipe is not None  # the initializer ran
+    if _samples_left <= 0:
+        os._exit(RECYCLED)  # the chunk goes to a fresh worker
+    _samples_left -= chunk.stop - chunk.start
     return _make(_recipe, chunk, _watchdog)
 
 

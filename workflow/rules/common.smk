@@ -3,6 +3,7 @@
 import importlib.util
 import json
 import os
+import re
 import shlex
 import sys
 from pathlib import Path
@@ -70,6 +71,10 @@ for dataset in DATASETS.values():
         raise WorkflowError(f"dataset {dataset['name']}: {HOW_TO_GET[dataset['backend']]} (looked in {sys.executable})")
 
 for dataset in DATASETS.values():
+    if dataset["save_dir"] == ".":
+        raise WorkflowError(
+            f"config: {dataset['name']}.save_dir = '.': name a folder, it cannot be the working directory"
+        )
     for key in (*FUNCTION_KEYS, "ledger"):
         file = dataset[key] if key == "ledger" else source_file(dataset[key])
         if file is not None and not os.path.isfile(file):
@@ -132,6 +137,13 @@ def resolved_but_not_tracked(wildcards, input):
 def keep_shards_flag(wildcards, input):
     """Return the flag of collecting jobs for a dataset that keeps its shards; not tracked, since it changes no file."""
     return "--keep-shards" if DATASETS[wildcards.save_dir]["keep_shards"] else ""
+
+
+def run_settings(wildcards, input):
+    """Return the options of a generate job that change no sample, and so are not tracked."""
+    dataset = DATASETS[wildcards.save_dir]
+    recycle = f" --recycle-after {dataset['recycle_after']}" if dataset["recycle_after"] else ""
+    return f"--batch-size {dataset['batch_size']}{recycle}"
 
 
 RECIPES = {folder: json.dumps(sample_settings(dataset)) for folder, dataset in DATASETS.items()}
@@ -199,8 +211,14 @@ def generate_threads(wildcards):
 
 
 def generate_mem_mb(wildcards, threads, attempt):
-    """Return the memory of a generate job: 1 GB a process, as much again with every retry, and some for Snakemake."""
-    return 500 + 1000 * threads * attempt
+    """Return the memory of a generate job: 1 GB a process, as much again with every retry, and some for Snakemake.
+
+    With `leakage: reject` each process holds the digests of the held-out problems, about 100 bytes each.
+    """
+    dataset = DATASETS[wildcards.save_dir]
+    names = dict(generation_order(dataset))[wildcards.split]
+    digests = sum(dataset["splits"][name] for name in names) // 10_000
+    return 500 + (1000 + digests) * threads * attempt
 
 
 def generate_runtime(wildcards, attempt):

@@ -20,7 +20,6 @@ for backend, keep in sorted({(dataset["backend"], dataset["keep_shards"]) for da
             "{save_dir}/logs/generate/{split}/{batch}.tsv"
         wildcard_constraints:
             save_dir=datasets_of(backend=backend, keep_shards=keep),
-        retries: 1  # a worker may have been killed for its memory, and the second attempt asks for more
         conda:
             ENVIRONMENTS[backend]
         threads: generate_threads
@@ -30,10 +29,11 @@ for backend, keep in sorted({(dataset["backend"], dataset["keep_shards"]) for da
         params:
             script=script("generate"),
             samples=sample_range,
+            settings=run_settings,
         shell:
             "{params.script} --recipe {input.recipe:q} --split {wildcards.split} --batch {wildcards.batch}"
             " --samples {params.samples} --text {output.text:q} --json {output.json:q} --sidecar {output.sidecar:q}"
-            " --held-out {input.held_out:q} --n-jobs {threads} &> {log:q}"
+            " --held-out {input.held_out:q} --n-jobs {threads} {params.settings} &> {log:q}"
 
 
 # With `leakage: reject`, what later splits must not have. It is kept with the shards: made anew, it would make later splits

@@ -17,8 +17,11 @@ if __name__ == "__main__":
     parser.add_argument("--sidecar", type=Path, required=True, help="sidecar to write")
     parser.add_argument("--held-out", type=Path, nargs="*", default=[], help="digests of problems it must not have")
     parser.add_argument("--n-jobs", type=int, required=True, help="worker processes")
+    parser.add_argument("--batch-size", type=int, required=True, help="samples after which the job can be continued")
+    parser.add_argument("--recycle-after", type=int, help="samples after which a worker process is replaced")
     args = parser.parse_args()
     batch = Batch(args.split, args.batch, *map(int, args.samples.split("-")))
     with plain_errors():
         shard = Shard(args.text, args.json, args.sidecar)
-        generate_batch(args.recipe, batch, shard, tuple(args.held_out), args.n_jobs)
+        held_out = tuple(args.held_out)
+        generate_batch(args.recipe, batch, shard, held_out, args.n_jobs, args.batch_size, args.recycle_after)
