@@ -208,10 +208,8 @@ def test_rules_carry_the_environment_of_their_backend(mixed: SimpleNamespace, tm
     if prefix:
         snakefile = tmp_path / "Snakefile"
         snakefile.write_text(MODULE.format(snakefile=ROOT / "Snakefile"), encoding="utf-8")
-    for name in ("config.yaml", "sage_values.py"):
-        shutil.copy(mixed.cwd / name, tmp_path)
     # This Python has no SageMath: under conda the workflow asks only its environments for it.
-    output = run(Path(sys.executable), "-c", RULE_ENVIRONMENTS, snakefile, cwd=tmp_path).output
+    output = run(Path(sys.executable), "-c", RULE_ENVIRONMENTS, snakefile, cwd=mixed.cwd).output
     found = json.loads(output.splitlines()[-1])
     sympy, sage = (str(ROOT / "envs" / name) for name in ("sympy.yaml", "sage.yaml"))
     of_sagemath = {f"{prefix}{rule}_sagemath" for rule in ("first_sample", "generate")}
