@@ -121,7 +121,7 @@ def write_shards(
         ShardError: a file cannot be written.
         WorkerDied: a worker ended by itself or was killed.
     """
-    pace = Pace()
+    pace = Pace(min(MAX_CHUNK, settings.recycle_after or MAX_CHUNK))
     started = time()
     with finished_chunks(_chunks(tasks, pace), recipe, make_recipe, settings) as finished:
         for chunk, samples in finished:
@@ -150,15 +150,15 @@ def _chunks(tasks: Iterable[Task], pace: Pace) -> Iterator[Chunk]:
 class Pace:
     """Sizes chunks by how long the samples before took; it never changes a byte."""
 
-    def __init__(self) -> None:
-        self._seconds, self._count, self._limit = 0.0, 0, 1
+    def __init__(self, largest: int) -> None:
+        self._seconds, self._count, self._limit, self._largest = 0.0, 0, 1, largest
 
     def record(self, samples: Samples) -> None:
         """Take note of finished samples."""
         # Recent chunks count most, since the cost of samples drifts.
         self._seconds = self._seconds / 2 + samples.generation_time.total
         self._count = self._count / 2 + samples.count
-        self._limit = min(MAX_CHUNK, max(self._limit, 8 * samples.count))
+        self._limit = min(self._largest, max(self._limit, 8 * samples.count))
 
     def chunk_size(self) -> int:
         """Return the size of the next chunk: 1 at first, then growing at most eightfold at a time."""
@@ -276,7 +276,7 @@ def end_with(parent: int) -> None:
 def _work(chunk: Chunk) -> Samples:
     global _samples_left
     assert _recipe is not None  # the initializer ran
-    if _samples_left <= 0:
+    if _samples_left < chunk.stop - chunk.start:
         os._exit(RECYCLED)  # the chunk goes to a fresh worker
     _samples_left -= chunk.stop - chunk.start
     return _make(_recipe, chunk, _watchdog)
