@@ -764,7 +764,7 @@ def write_all_shards(dataset: dict[str, Any]) -> None:
     recipe = Path(dataset["save_dir"]) / "recipe.json"
     try_first_sample(dataset, recipe)
     for batch in plan(dataset):
-        generate_batch(recipe, batch, Shard.of(dataset["save_dir"], batch), (), 1)
+        generate_batch(recipe, batch, Shard.of(dataset["save_dir"], batch), (), 1, dataset["batch_size"], None)
 
 
 def test_no_command_grows_with_the_batches(many: SimpleNamespace) -> None:
