@@ -17,7 +17,6 @@ from algebraset.errors import (
     ShardError,
     StatisticsError,
 )
-from algebraset.seeds import numpy_seed, sample_seed, seed_all
 from algebraset.version import GENERATION_REVISION, __version__
 
 _LAZY = {
@@ -25,6 +24,9 @@ _LAZY = {
     "DatasetPipeline": "algebraset.pipeline",
     "DatasetWriter": "algebraset.formats",
     "IncrementalStatistics": "algebraset.statistics",
+    "numpy_seed": "algebraset.seeds",
+    "sample_seed": "algebraset.seeds",
+    "seed_all": "algebraset.seeds",
 }
 
 __all__ = [

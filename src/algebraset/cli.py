@@ -13,8 +13,7 @@ from time import perf_counter
 from typing import Any
 
 from algebraset.config import load_config, select_dataset
-from algebraset.errors import ConfigError, SampleError
-from algebraset.jobs import plain_errors, repeat_command
+from algebraset.errors import ConfigError, SampleError, plain_errors, sample_command
 from algebraset.version import __version__
 
 FORECAST_SECONDS = 10
@@ -36,6 +35,7 @@ def sample(args: argparse.Namespace) -> int:
     """Print one sample with its seed, statistics and time."""
     from algebraset.formats import json_line, nested_string, text_line
     from algebraset.generate import draw_sample, load_recipe, require_function_of_seed, sample_error
+    from algebraset.seeds import sample_seed
     from algebraset.statistics import SplitStatistics, dump_json
 
     dataset = select_dataset(load_config(args.configfile), args.dataset)
@@ -46,9 +46,7 @@ def sample(args: argparse.Namespace) -> int:
     if args.index < 0:
         raise ConfigError(f"--index is {args.index}: samples are counted from 0")
     require_function_of_seed(recipe, args.split, args.index)
-    begin = perf_counter()
     draw = draw_sample(recipe, args.split, args.index, first=args.attempt or 0)
-    seconds = perf_counter() - begin
     try:
         strings = [nested_string(value, recipe.leaf_to_text) for value in (draw.problem, draw.answer)]
         line = text_line(*strings) if recipe.save_text else json_line(*strings)
@@ -61,11 +59,11 @@ def sample(args: argparse.Namespace) -> int:
     print(line)
     print(f"problem     {_indented(draw.problem)}")
     print(f"answer      {_indented(draw.answer)}")
-    print(f"seed        {draw.seed}")
+    print(f"seed        {sample_seed(recipe.root_seed, args.split, args.index, draw.attempt)}")
     print(f"attempt     {draw.attempt}" + "".join(f"\n  rejected: {reason}" for reason in draw.rejected))
     print(f"statistics  {dump_json(_plain(statistics)) if statistics is not None else 'not configured'}")
     print(f"check       {check}")
-    print(f"time        {seconds:.6f} s")
+    print(f"time        {draw.seconds:.6f} s")
     if args.attempt is None and (dataset["leakage"] == "reject" or dataset["sample_timeout"] is not None):
         print("note        the dataset may hold a later attempt: leaks and timeouts are not looked at here (--attempt)")
     return 0 if check is not False else 1
@@ -196,7 +194,7 @@ def _parser() -> argparse.ArgumentParser:
 
 def _repeat(args: argparse.Namespace, dataset: str | None = None) -> str:
     name = args.dataset or dataset
-    return repeat_command(Path(args.configfile)) + (f" --dataset {shlex.quote(name)}" if name else "")
+    return sample_command(Path(args.configfile)) + (f" --dataset {shlex.quote(name)}" if name else "")
 
 
 def _indented(value: Any) -> str:

@@ -1,6 +1,14 @@
-"""The exceptions of algebraset: what a user can raise, and what the package raises."""
+"""The exceptions of algebraset: what a user can raise, what the package raises, and how commands show them.
+
+Every command imports this module, `--help` too, so it imports little.
+"""
 
 from __future__ import annotations
+
+import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
 
 
 class Reject(Exception):
@@ -41,3 +49,28 @@ class FormatError(AlgebrasetError):
 
 class StatisticsError(AlgebrasetError):
     """A statistics function returned something that is no finite number; the text names the metric."""
+
+
+@contextmanager
+def plain_errors() -> Iterator[None]:
+    """Print algebraset's own errors without a traceback, which would hide their text, and exit with status 1."""
+    try:
+        yield
+    except OSError as error:  # a full disk, a folder without permission: the traceback would say no more
+        print(f"error: {error}", file=sys.stderr)
+        sys.exit(1)
+    except AlgebrasetError as error:
+        print(f"error: {error}", file=sys.stderr)
+        if error.__cause__ is not None and not isinstance(error.__cause__, AlgebrasetError):
+            import traceback
+
+            print("\nCaused by:", file=sys.stderr)
+            traceback.print_exception(error.__cause__, file=sys.stderr)
+        sys.exit(1)
+
+
+def sample_command(config: Path) -> str:
+    """Return the command that repeats a sample of a config file, but for `--split` and `--index`."""
+    import shlex
+
+    return f"python -m algebraset sample --configfile {shlex.quote(str(config))}"

@@ -5,19 +5,16 @@ from __future__ import annotations
 import functools
 import json
 import os
-import shlex
 import shutil
 import signal
-import sys
-from collections.abc import Iterator, Mapping
-from contextlib import contextmanager
+from collections.abc import Mapping
 from pathlib import Path
 from time import time
 from typing import Any
 
 from algebraset import collect, shards
 from algebraset.config import read_resolved
-from algebraset.errors import AlgebrasetError
+from algebraset.errors import sample_command
 from algebraset.generate import load_recipe, require_fixed_hashing
 from algebraset.plan import Batch, Shard, digests_file, parts, plan_split
 from algebraset.shards import ShardWriter, held_out_checksums, is_finished, merge_shards
@@ -40,7 +37,7 @@ def try_first_sample(dataset: Mapping[str, Any], path: Path) -> None:
     require_fixed_hashing("jobs")
     # The config file in the command that an error names: Snakemake deletes the outputs of a job that failed.
     tried = path.parent / "logs" / "first_sample.json"
-    make_recipe = functools.partial(load_recipe, dict(dataset), repeat_command(tried))
+    make_recipe = functools.partial(load_recipe, dict(dataset), sample_command(tried))
     recipe, settings = make_recipe(), Settings.of(dataset, n_jobs=1)
     _end_with_snakemake(settings)
     collect.write_recipe(dataset, recipe, tried)
@@ -81,7 +78,7 @@ def generate_batch(
     started = time()
     # The rest comes from the command line: what changes no sample may differ from when the recipe was written.
     dataset = read_resolved(path) | {"recycle_after": recycle_after}
-    make_recipe = functools.partial(load_recipe, dataset, repeat_command(path))
+    make_recipe = functools.partial(load_recipe, dataset, sample_command(path))
     recipe, settings = make_recipe(), Settings.of(dataset, n_jobs)
     _end_with_snakemake(settings)
     if batch.stop - batch.start <= batch_size:
@@ -121,11 +118,6 @@ def write_manifest(dataset: Mapping[str, Any], path: Path) -> None:
     collect.write_manifest(*_located(dataset, path))
 
 
-def repeat_command(config: Path) -> str:
-    """Return the command that repeats a sample of a config file, but for `--split` and `--index`."""
-    return f"python -m algebraset sample --configfile {shlex.quote(str(config))}"
-
-
 def _end_with_snakemake(settings: Settings) -> None:
     """End this job when Snakemake is killed, and at once on Ctrl-C also in C code, which Python would wait for.
 
@@ -134,24 +126,6 @@ def _end_with_snakemake(settings: Settings) -> None:
     end_with(os.getppid())
     if settings.in_process:
         signal.signal(signal.SIGINT, signal.SIG_DFL)
-
-
-@contextmanager
-def plain_errors() -> Iterator[None]:
-    """Print algebraset's own errors without a traceback, which would hide their text, and exit with status 1."""
-    try:
-        yield
-    except OSError as error:  # a full disk, a folder without permission: the traceback would say no more
-        print(f"error: {error}", file=sys.stderr)
-        sys.exit(1)
-    except AlgebrasetError as error:
-        print(f"error: {error}", file=sys.stderr)
-        if error.__cause__ is not None and not isinstance(error.__cause__, AlgebrasetError):
-            import traceback
-
-            print("\nCaused by:", file=sys.stderr)
-            traceback.print_exception(error.__cause__, file=sys.stderr)
-        sys.exit(1)
 
 
 def _located(dataset: Mapping[str, Any], path: Path) -> tuple[dict[str, Any], str]:

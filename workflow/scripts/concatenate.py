@@ -4,7 +4,8 @@ import argparse
 import json
 from pathlib import Path
 
-from algebraset.jobs import concatenate, plain_errors
+from algebraset.errors import plain_errors
+from algebraset.jobs import concatenate
 
 if __name__ == "__main__":
     parser = argparse.ArgumentParser(description=__doc__)

@@ -4,7 +4,8 @@ import argparse
 import json
 from pathlib import Path
 
-from algebraset.jobs import plain_errors, write_digests
+from algebraset.errors import plain_errors
+from algebraset.jobs import write_digests
 
 if __name__ == "__main__":
     parser = argparse.ArgumentParser(description=__doc__)

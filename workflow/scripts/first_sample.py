@@ -4,7 +4,8 @@ import argparse
 import json
 from pathlib import Path
 
-from algebraset.jobs import plain_errors, try_first_sample
+from algebraset.errors import plain_errors
+from algebraset.jobs import try_first_sample
 
 if __name__ == "__main__":
     parser = argparse.ArgumentParser(description=__doc__)

@@ -3,7 +3,8 @@
 import argparse
 from pathlib import Path
 
-from algebraset.jobs import generate_batch, plain_errors
+from algebraset.errors import plain_errors
+from algebraset.jobs import generate_batch
 from algebraset.plan import Batch, Shard
 
 if __name__ == "__main__":

@@ -4,7 +4,8 @@ import argparse
 import json
 from pathlib import Path
 
-from algebraset.jobs import merge_statistics, plain_errors
+from algebraset.errors import plain_errors
+from algebraset.jobs import merge_statistics
 
 if __name__ == "__main__":
     parser = argparse.ArgumentParser(description=__doc__)
