@@ -16,7 +16,7 @@ from hypothesis import strategies as st
 
 from algebraset import DatasetWriter, FormatError
 from algebraset.backends.sympy import leaf_to_text
-from algebraset.formats import json_line, nested_string, text_line
+from algebraset.formats import is_ambiguous, json_line, nested_string, text_and_json, text_line
 from algebraset.seeds import sample_seed
 from algebraset.statistics import load_json
 
@@ -72,6 +72,14 @@ def test_a_text_line_is_as_defined_or_an_error(problem, answer):
         assert text_line(problem, answer) == f"{joined(problem)} # {joined(answer)}"
 
 
+@given(st.lists(st.tuples(nested(hostile), nested(hostile)), max_size=4))
+def test_lines_together_are_ambiguous_if_one_of_them_is(samples):
+    text = "".join(f"{joined(problem)} # {joined(answer)}\n" for problem, answer in samples)
+    lines = "".join(f"{json_line(problem, answer)}\n" for problem, answer in samples)
+    broken = any(corrupts(leaf) for sample in samples for leaf in leaves_of(list(sample)))
+    assert is_ambiguous(text, lines, len(samples)) == broken
+
+
 @given(nested(hostile), nested(hostile))
 def test_a_json_line_is_what_json_dumps_writes_and_comes_back(problem, answer):
     line = json_line(problem, answer)
@@ -92,12 +100,14 @@ def test_only_lists_nest_and_every_leaf_is_its_str(value):
         expected = str(value)
     assert nested_string(value, leaf_to_text) == expected
     assert nested_string(value, str) == expected
+    assert text_and_json(value, str) == (joined(expected), json.dumps(expected, ensure_ascii=False))
 
 
 @pytest.mark.parametrize("value", [[[[]]], [[[1]]], [1, [2, [3]]], [[], [[]]]])
 def test_deeper_nesting_is_an_error(value):
-    with pytest.raises(FormatError, match="two levels"):
-        nested_string(value, str)
+    for convert in (nested_string, text_and_json):
+        with pytest.raises(FormatError, match="two levels"):
+            convert(value, str)
 
 
 @pytest.mark.parametrize("mark", ["#", "|", *LINE_BREAKS])

@@ -176,6 +176,19 @@ def test_a_leaf_that_corrupts_text_names_the_sample_and_is_fine_in_json_lines(tm
     assert json.loads(lines[1])["problem"] == [leaf]
 
 
+@pytest.mark.parametrize("leaf", ["a#b", "\ud800"])
+def test_a_sample_that_fits_no_format_is_named_with_its_attempt(tmp_path, leaf):
+    rejected = sample_seed(42, "train", 1)
+
+    def generate(seed):
+        if seed == rejected:
+            raise Reject("the first attempt")
+        return [leaf if seed == sample_seed(42, "train", 1, 1) else "a"], 1
+
+    text = failure(tmp_path, generate, None)
+    assert "index 1, attempt 1" in text and str(sample_seed(42, "train", 1, 1)) in text
+
+
 def test_deep_nesting_names_the_sample(tmp_path):
     text = failure(tmp_path, from_index(1, lambda seed: ([[[1]]], 1)))
     assert "two levels" in text and "index 1" in text

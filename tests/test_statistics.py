@@ -380,10 +380,7 @@ def test_statistics_may_be_written_as_a_class():
 
 def test_timing_merges_to_the_result_of_all_durations():
     durations = [0.25, 0.5, 1.0, 4.0]
-    whole, left, right = Timing(), Timing(), Timing()
-    for number, seconds in enumerate(durations):
-        whole.update(seconds)
-        (left if number % 2 else right).update(seconds)
+    whole, left, right = Timing(durations), Timing(durations[1::2]), Timing(durations[::2])
     left.merge(Timing.from_state(load_json(dump_json(right.to_state()))))
     assert left.result() == whole.result()
     assert whole.result()["mean"] == 1.4375

@@ -70,13 +70,13 @@ def estimate_distinct(digests: Sequence[bytes]) -> tuple[int, int]:
 
 
 def _count(digests: Mapping[str, Iterator[bytes]], found: dict[str, dict[str, Any]]) -> None:
-    counts = {split: Counter(values) for split, values in digests.items()}
-    for split, own in counts.items():
-        found[split]["duplicate_problems"] += own.total() - len(own)
-        for other, leaked in found[split]["leaked_problems"].items():
-            theirs = counts[other]
-            shared = sum(times for digest, times in own.items() if digest in theirs)
-            found[split]["leaked_problems"][other] = leaked + shared
+    samples = {split: list(values) for split, values in digests.items()}
+    different = {split: set(values) for split, values in samples.items()}
+    for split, values in samples.items():
+        found[split]["duplicate_problems"] += len(values) - len(different[split])
+        for other in found[split]["leaked_problems"]:
+            if shared := different[split] & different[other]:
+                found[split]["leaked_problems"][other] += sum(digest in shared for digest in values)
 
 
 def _scatter(pieces: Iterable[bytes], folder: Path, split: str, parts: int) -> list[Path]:

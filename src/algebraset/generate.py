@@ -10,16 +10,16 @@ import shlex
 import sys
 import traceback
 from collections import Counter
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from time import perf_counter
-from typing import Any
+from typing import Any, NamedTuple
 
 from algebraset.backends import load_backend
 from algebraset.config import sample_settings
-from algebraset.errors import AlgebrasetError, ConfigError, Reject, SampleError
-from algebraset.formats import json_text, nested_string, text_line
+from algebraset.errors import AlgebrasetError, ConfigError, FormatError, Reject, SampleError
+from algebraset.formats import is_ambiguous, json_text, nested_string, text_and_json, text_line
 from algebraset.functions import FUNCTION_KEYS, Function, bind_check, bind_generator, load_function
 from algebraset.seeds import sample_seed, seed_all
 from algebraset.statistics import SplitStatistics, Timing
@@ -65,16 +65,15 @@ class Samples:
     count: int = 0
 
 
-@dataclass(slots=True)
-class Draw:
+class Draw(NamedTuple):
     """One sample as the generator returned it, and how it came about."""
 
     problem: Any
     answer: Any
-    seed: int
     attempt: int
-    rejected: list[str]
-    timeouts: list[int]  # attempts
+    seconds: float  # of all attempts
+    rejected: Sequence[str]  # reasons
+    timeouts: Sequence[int]  # attempts
 
 
 @dataclass(frozen=True, slots=True)
@@ -87,6 +86,8 @@ class Limits:
 
 
 NO_LIMITS = Limits()
+
+_EMPTY_DIGEST = hashlib.blake2b(digest_size=DIGEST_SIZE)  # to be copied: two thirds of the time of a new one
 
 
 def load_recipe(dataset: Mapping[str, Any], repeat: str = "") -> Recipe:
@@ -216,92 +217,134 @@ def make_samples(recipe: Recipe, split: str, start: int, stop: int, probe: bool,
 
 
 def _make_samples(recipe: Recipe, split: str, start: int, stop: int, probe: bool, limits: Limits) -> Samples:
-    text: list[bytes] = []
-    lines: list[bytes] = []
+    text: list[str] = []
+    lines: list[str] = []
     digests: list[bytes] = []
+    seconds: list[float] = []
     timeouts: list[tuple[int, int]] = []
-    statistics, rejected, timing = SplitStatistics(), Counter(), Timing()
-    leaf_to_text = recipe.leaf_to_text
+    later: dict[int, int] = {}  # the attempt that was taken, where it is not the first
+    statistics, rejected = SplitStatistics(), Counter[str]()
+    compute_statistics, check, canonical = recipe.statistics, recipe.check, recipe.canonical
+    leaf_to_text, save_text = recipe.leaf_to_text, recipe.save_text
     if probe and start < stop:
         require_function_of_seed(recipe, split, start, limits)
-    for index in range(start, stop):
-        begin = perf_counter()
-        draw = draw_sample(recipe, split, index, limits)
-        timing.update(perf_counter() - begin)
-        if draw.rejected:
-            rejected.update(draw.rejected)
-            timeouts += [(index, attempt) for attempt in draw.timeouts]
-        problem, answer = draw.problem, draw.answer
+    for index, draw in enumerate(draw_samples(recipe, split, range(start, stop), limits), start):
+        problem, answer, attempt, took, reasons, late = draw
+        seconds.append(took)
+        if reasons:
+            later[index] = attempt
+            rejected.update(reasons)
+            timeouts += [(index, attempt) for attempt in late]
         try:
-            if recipe.statistics is not None:
-                statistics.observe(recipe.statistics(problem, answer))
-            if recipe.check is not None and not recipe.check(problem, answer):
+            if compute_statistics is not None:
+                statistics.observe(compute_statistics(problem, answer))
+            if check is not None and not check(problem, answer):
                 raise SampleError("check returned false: the answer is wrong")
-            problem_strings = nested_string(problem, leaf_to_text)
-            answer_strings = nested_string(answer, leaf_to_text)
-            problem_json = json_text(problem_strings)
-            digests.append(problem_digest(problem_json if recipe.canonical is None else recipe.canonical(problem)))
-            if recipe.save_text:
-                text.append(f"{text_line(problem_strings, answer_strings)}\n".encode())
-            if recipe.save_json:
-                lines.append(f'{{"problem": {problem_json}, "answer": {json_text(answer_strings)}}}\n'.encode())
+            problem_text, problem_json = text_and_json(problem, leaf_to_text)
+            answer_text, answer_json = text_and_json(answer, leaf_to_text)
+            digests.append(problem_digest(problem_json if canonical is None else canonical(problem)))
+            if save_text:
+                text.append(f"{problem_text} # {answer_text}\n")
+            lines.append(f'{{"problem": {problem_json}, "answer": {answer_json}}}\n')
         except (Exception, SystemExit) as error:
-            raise sample_error(recipe, split, index, draw.attempt, error) from error
-    content = (b"".join(text), b"".join(lines), b"".join(digests))
-    return Samples(*content, statistics, rejected, timeouts, timing, stop - start)
+            raise sample_error(recipe, split, index, attempt, error) from error
+    text_block, json_block = "".join(text), "".join(lines)
+    # One look at all lines takes a tenth of the time of a look at each.
+    if save_text and is_ambiguous(text_block, json_block, len(lines)):
+        raise _misfit(recipe, split, start, lines, later)
+    try:
+        content = (text_block.encode(), json_block.encode() if recipe.save_json else b"", b"".join(digests))
+    except UnicodeEncodeError as error:  # half of a surrogate pair
+        raise _misfit(recipe, split, start, lines, later) from error
+    return Samples(*content, statistics, rejected, timeouts, Timing(seconds), stop - start)
+
+
+def _misfit(recipe: Recipe, split: str, start: int, lines: Iterable[str], later: Mapping[int, int]) -> SampleError:
+    """Return the error for the first sample that does not fit the formats, from the samples' lines of JSON."""
+    for index, line in enumerate(lines, start):
+        sample = json.loads(line)
+        try:
+            line.encode()
+            if recipe.save_text:
+                text_line(sample["problem"], sample["answer"])
+        except (FormatError, UnicodeEncodeError) as error:
+            return sample_error(recipe, split, index, later.get(index, 0), error)
+    raise AssertionError("all lines together do not fit the formats, and each of them does")
 
 
 def draw_sample(recipe: Recipe, split: str, index: int, limits: Limits = NO_LIMITS, first: int = 0) -> Draw:
+    """Make one sample; see `draw_samples`."""
+    return Draw(*next(draw_samples(recipe, split, (index,), limits, first)))
+
+
+def draw_samples(
+    recipe: Recipe, split: str, indices: Iterable[int], limits: Limits = NO_LIMITS, first: int = 0
+) -> Iterator[tuple[Any, Any, int, float, Sequence[str], Sequence[int]]]:
     """Call the generator with the seeds of attempt `first`, `first` + 1, ... until one is not rejected.
+
+    Yields:
+        The fields of `Draw`, sample by sample (as a tuple, which costs a tenth of an object).
 
     Raises:
         SampleError: the generator raised something else than `Reject`, returned no pair, or rejected all attempts.
     """
-    reasons: list[str] = []
-    timeouts: list[int] = []
-    for attempt in range(first, recipe.max_attempts):
-        if (limits.timeouts and (index, attempt) in limits.timeouts) or (
-            recipe.ledger and (split, index, attempt) in recipe.ledger
-        ):
-            reasons.append("timeout")
-            timeouts.append(attempt)
-            continue
-        if limits.watchdog is not None:
-            limits.watchdog.start(index, attempt)
-        seed = sample_seed(recipe.root_seed, split, index, attempt)
-        try:
-            pair = recipe.generate(seed)
-        except Reject as rejection:
-            reasons.append(rejection.reason)
-            continue
-        except (Exception, SystemExit) as error:
-            # Memory is the machine's, not the seed's: rejecting for it could not be repeated elsewhere.
-            if recipe.on_error == "reject" and not isinstance(error, MemoryError):
-                reasons.append(f"error: {type(error).__name__}")
+    generate, root_seed, ledger = recipe.generate, recipe.root_seed, recipe.ledger
+    known_timeouts, held_out, watchdog = limits.timeouts, limits.held_out, limits.watchdog
+    attempts = range(first, recipe.max_attempts)
+    for index in indices:
+        begin = perf_counter()
+        reasons: list[str] = []
+        timeouts: list[int] = []
+        for attempt in attempts:
+            if (known_timeouts and (index, attempt) in known_timeouts) or (
+                ledger and (split, index, attempt) in ledger
+            ):
+                reasons.append("timeout")
+                timeouts.append(attempt)
                 continue
-            raise sample_error(recipe, split, index, attempt, error) from error
-        try:
-            problem, answer = pair
-        except (TypeError, ValueError):
-            wrong = SampleError(f"the generator must return (problem, answer), it returned {_shorten(repr(pair))}")
-            raise sample_error(recipe, split, index, attempt, wrong) from None
-        if limits.held_out and _digest_of(recipe, split, index, attempt, problem) in limits.held_out:
-            reasons.append("leak")
-            continue
-        return Draw(problem, answer, seed, attempt, reasons, timeouts)
+            if watchdog is not None:
+                watchdog.start(index, attempt)
+            try:
+                pair = generate(sample_seed(root_seed, split, index, attempt))
+            except Reject as rejection:
+                reasons.append(rejection.reason)
+                continue
+            except (Exception, SystemExit) as error:
+                # Memory is the machine's, not the seed's: rejecting for it could not be repeated elsewhere.
+                if recipe.on_error == "reject" and not isinstance(error, MemoryError):
+                    reasons.append(f"error: {type(error).__name__}")
+                    continue
+                raise sample_error(recipe, split, index, attempt, error) from error
+            try:
+                problem, answer = pair
+            except (TypeError, ValueError):
+                wrong = SampleError(f"the generator must return (problem, answer), it returned {_shorten(repr(pair))}")
+                raise sample_error(recipe, split, index, attempt, wrong) from None
+            if held_out and _digest_of(recipe, split, index, attempt, problem) in held_out:
+                reasons.append("leak")
+                continue
+            yield problem, answer, attempt, perf_counter() - begin, reasons, timeouts
+            break
+        else:
+            raise _all_rejected(recipe, split, index, reasons, len(held_out))
+
+
+def _all_rejected(recipe: Recipe, split: str, index: int, reasons: list[str], num_held_out: int) -> SampleError:
     counted = ", ".join(f"{reason} ({times} times)" for reason, times in Counter(reasons).most_common())
     message = f"all {recipe.max_attempts} attempts (max_attempts) were rejected: {counted}"
     if "leak" in reasons:
         message += (
-            f". The held-out splits have {len(limits.held_out)} different problems, and the generator hardly makes any "
+            f". The held-out splits have {num_held_out} different problems, and the generator hardly makes any "
             "other: make its problem space larger, the held-out splits smaller, or set leakage to report"
         )
-    raise sample_error(recipe, split, index, recipe.max_attempts - 1, SampleError(message))
+    return sample_error(recipe, split, index, recipe.max_attempts - 1, SampleError(message))
 
 
 def problem_digest(text: str) -> bytes:
     """Return the digest by which two problems are taken for the same."""
-    return hashlib.blake2b(text.encode(), digest_size=DIGEST_SIZE).digest()
+    digest = _EMPTY_DIGEST.copy()
+    digest.update(text.encode())
+    return digest.digest()
 
 
 def sample_problem_digest(recipe: Recipe, split: str, index: int, draw: Draw) -> bytes:

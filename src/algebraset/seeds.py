@@ -5,6 +5,8 @@ from __future__ import annotations
 import hashlib
 import random
 import sys
+from functools import lru_cache
+from typing import Any
 
 
 def sample_seed(root_seed: int, split: str, index: int, attempt: int = 0) -> int:
@@ -20,8 +22,15 @@ def sample_seed(root_seed: int, split: str, index: int, attempt: int = 0) -> int
         index: position of the sample in its split, from 0.
         attempt: 0 for the first try, k for the try after k rejections.
     """
-    text = f"{root_seed}_{split}_{index}" if attempt == 0 else f"{root_seed}_{split}_{index}_{attempt}"
-    return int.from_bytes(hashlib.sha256(text.encode()).digest()[:16], "big")
+    digest = _beginning(root_seed, split).copy()
+    digest.update(str(index).encode() if attempt == 0 else f"{index}_{attempt}".encode())
+    return int.from_bytes(digest.digest()[:16], "big")
+
+
+@lru_cache(maxsize=64, typed=True)
+def _beginning(root_seed: int, split: str) -> Any:
+    """Return SHA-256 of what all seeds of a split begin with: a copy of it costs less than a new one."""
+    return hashlib.sha256(f"{root_seed}_{split}_".encode())
 
 
 def numpy_seed(seed: int) -> int:

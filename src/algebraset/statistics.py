@@ -12,9 +12,11 @@ import numbers
 import operator
 import sys
 from abc import ABC, abstractmethod
-from collections.abc import Iterable, Iterator, Mapping
+from collections import Counter
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager, suppress
 from fractions import Fraction
+from operator import mul
 from typing import Any
 
 from algebraset.errors import StatisticsError
@@ -70,7 +72,7 @@ class IncrementalStatistics:
         self._squares = 0
         self._histogram: dict[int | float, int] = {}
         self._rounded = False
-        self._pending: dict[int | float, int] = {}  # values not yet added to the sums: most values repeat
+        self._pending: list[int | float] = []  # values not yet added to the sums: in bulk that is cheaper
 
     def update(self, value: Any) -> None:
         """Add one value.
@@ -88,7 +90,7 @@ class IncrementalStatistics:
                     raise StatisticsError(f"{value} is not finite")
                 self._is_float = True
         pending = self._pending
-        pending[value] = pending.get(value, 0) + 1
+        pending.append(value)
         if len(pending) > MAX_DISTINCT:
             self._flush()
 
@@ -157,21 +159,32 @@ class IncrementalStatistics:
         self._rounded, self._histogram = state["rounded"], dict(state["histogram"])
         return self
 
-    def __getstate__(self) -> dict[str, Any]:
-        return self.to_state()
+    def __getstate__(self) -> list[Any]:
+        self._flush()
+        return [getattr(self, slot) for slot in self.__slots__]
 
-    def __setstate__(self, state: dict[str, Any]) -> None:
-        restored = self.from_state(state)
-        for slot in self.__slots__:
-            setattr(self, slot, getattr(restored, slot))
+    def __setstate__(self, state: list[Any]) -> None:
+        for slot, value in zip(self.__slots__, state, strict=True):
+            setattr(self, slot, value)
 
     def _flush(self) -> None:
-        pending, self._pending = self._pending, {}
+        pending, self._pending = self._pending, []
         if not pending:
             return
-        values = {_canonical(value): times for value, times in pending.items()}
+        self.count += len(pending)
+        values: Mapping[int | float, int] = Counter(pending)  # most values repeat
+        if self._is_float:
+            values = {_canonical(value): times for value, times in values.items()}
+            self._add_floats(values)
+        else:
+            weighted = list(map(mul, values.keys(), values.values()))
+            self._total += sum(weighted) << self._scale
+            self._squares += sum(map(mul, values.keys(), weighted)) << 2 * self._scale
+        self._extend_range(min(values), max(values))
+        self._count_values(values, rounded=False)
+
+    def _add_floats(self, values: Mapping[int | float, int]) -> None:
         for value, times in values.items():
-            self.count += times
             numerator, denominator = value.as_integer_ratio()
             scale = denominator.bit_length() - 1  # the denominator of a float is a power of two
             if scale > self._scale:
@@ -179,8 +192,6 @@ class IncrementalStatistics:
             numerator <<= self._scale - scale
             self._total += numerator * times
             self._squares += numerator * numerator * times
-        self._extend_range(min(values), max(values))
-        self._count_values(values, rounded=False)
 
     def _rescale(self, scale: int) -> None:
         self._total <<= scale - self._scale
@@ -192,17 +203,15 @@ class IncrementalStatistics:
         self.maximum = high if self.maximum is None else max(self.maximum, high)
 
     def _count_values(self, values: Mapping[int | float, int], rounded: bool) -> None:
-        histogram = self._histogram
         if rounded and not self._rounded:
-            histogram = self._histogram = _round_all(histogram)
-            self._rounded = True
+            self._histogram, self._rounded = _round_all(self._histogram), True
+        elif self._rounded and not rounded:
+            values = _round_all(values)
+        histogram = self._histogram
         for value, times in values.items():
-            if self._rounded and not rounded:
-                value = _round(value)
             histogram[value] = histogram.get(value, 0) + times
         if not self._rounded and len(histogram) > MAX_DISTINCT:
-            self._histogram = _round_all(histogram)
-            self._rounded = True
+            self._histogram, self._rounded = _round_all(histogram), True
 
     def _quantiles(self) -> Iterator[tuple[int, int | float]]:
         ranks = iter(QUANTILES)
@@ -318,18 +327,9 @@ class Timing:
 
     __slots__ = ("count", "maximum", "minimum", "squares", "total")
 
-    def __init__(self) -> None:
-        self.count, self.total, self.squares, self.minimum, self.maximum = 0, 0.0, 0.0, math.inf, -math.inf
-
-    def update(self, seconds: float) -> None:
-        """Add one duration."""
-        self.count += 1
-        self.total += seconds
-        self.squares += seconds * seconds
-        if seconds < self.minimum:
-            self.minimum = seconds
-        if seconds > self.maximum:
-            self.maximum = seconds
+    def __init__(self, seconds: Sequence[float] = ()) -> None:
+        self.count, self.total, self.squares = len(seconds), sum(seconds), sum(map(mul, seconds, seconds))
+        self.minimum, self.maximum = min(seconds, default=math.inf), max(seconds, default=-math.inf)
 
     def merge(self, other: Timing) -> None:
         """Add all durations of another one."""
