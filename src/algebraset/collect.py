@@ -15,7 +15,7 @@ from typing import Any
 from algebraset.config import as_config
 from algebraset.duplicates import count_duplicates, each_digest
 from algebraset.errors import ConfigError, ShardError
-from algebraset.formats import read_samples, write_atomically
+from algebraset.formats import naming, read_samples, write_atomically
 from algebraset.generate import Recipe
 from algebraset.plan import Shard, batch, data_files, generation_order, num_batches, shard_dir
 from algebraset.shards import (
@@ -54,7 +54,7 @@ def concatenate(dataset: Mapping[str, Any], fingerprint: str, split: str, kind: 
     temporary = target.with_name(f".{target.name}.{os.getpid()}.tmp")
     problems = []
     try:
-        with open(temporary, "wb") as output:
+        with naming(target), open(temporary, "wb") as output:
             for shard, header in _headers(dataset, fingerprint, split, problems):
                 path = shard_files(shard)[kind]
                 if not _copy(path, output, header["files"][kind]):
@@ -261,14 +261,19 @@ def _copy(path: Path, output: Any, known: Mapping[str, Any]) -> bool:
     """Append a file to another; return whether it has the known size and checksum."""
     digest, size = hashlib.sha256(), 0
     try:
-        with open(path, "rb", buffering=0) as file:
-            while block := file.read(BLOCK):
-                digest.update(block)
-                output.write(block)
-                size += len(block)
+        for block in _blocks(path):
+            digest.update(block)
+            output.write(block)
+            size += len(block)
     except FileNotFoundError:
         return False
     return size == known["bytes"] and digest.hexdigest() == known["sha256"]
+
+
+def _blocks(path: Path) -> Iterator[bytes]:
+    with open(path, "rb", buffering=0) as file, naming(path):
+        while block := file.read(BLOCK):
+            yield block
 
 
 def _raise(problems: list[str], what: str) -> None:
@@ -283,11 +288,10 @@ def _raise(problems: list[str], what: str) -> None:
 
 def _describe(path: Path) -> dict[str, Any]:
     digest, size, lines = hashlib.sha256(), 0, 0
-    with open(path, "rb", buffering=0) as file:
-        while block := file.read(BLOCK):
-            digest.update(block)
-            size += len(block)
-            lines += block.count(b"\n")
+    for block in _blocks(path):
+        digest.update(block)
+        size += len(block)
+        lines += block.count(b"\n")
     return {"bytes": size, "lines": lines, "sha256": digest.hexdigest()}
 
 

@@ -13,6 +13,8 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
+from algebraset.formats import naming
+
 DIGEST = 16
 PART_SIZE = 1_000_000
 MAX_PARTS = 256  # open files at a time
@@ -43,7 +45,7 @@ def count_duplicates(
         _count({split: each_digest(pieces) for split, pieces in digests.items()}, found)
         return found
     scratch.mkdir(parents=True, exist_ok=True)
-    with tempfile.TemporaryDirectory(dir=scratch, prefix=".digests-") as folder:
+    with naming(scratch), tempfile.TemporaryDirectory(dir=scratch, prefix=".digests-") as folder:
         paths = {split: _scatter(pieces, Path(folder), split, parts) for split, pieces in digests.items()}
         for part in range(parts):
             _count({split: each_digest([paths[split][part].read_bytes()]) for split in digests}, found)
