@@ -158,6 +158,7 @@ def write_manifest(dataset: Mapping[str, Any], fingerprint: str) -> dict[str, An
     write_atomically(folder / "manifest.json", dump_json(manifest, indent=2) + "\n")
     sums = "".join(f"{entry['sha256']}  {name}\n" for name, entry in files.items())
     write_atomically(folder / "SHA256SUMS", sums)
+    _remove_leftovers(folder)
     return manifest
 
 
@@ -284,6 +285,16 @@ def _raise(problems: list[str], what: str) -> None:
             f"{what}: {len(problems)} shards or files are not as planned:\n{listed}{more}\n"
             "Shards that were damaged are deleted: run again to make them anew; all others are kept."
         )
+
+
+def _remove_leftovers(folder: Path) -> None:
+    """Remove what killed runs left under temporary names: the manifest is written last, when nobody needs them."""
+    patterns = (".*.[0-9]*.tmp", "shards/.*.[0-9]*.tmp", "shards/.digests-*", "shards/*/.*.part", "shards/*/.*.parts")
+    for path in [path for pattern in patterns for path in folder.glob(pattern)]:
+        if path.is_dir():
+            shutil.rmtree(path, ignore_errors=True)
+        else:
+            path.unlink(missing_ok=True)
 
 
 def _describe(path: Path) -> dict[str, Any]:
