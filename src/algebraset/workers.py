@@ -181,27 +181,32 @@ def finished_chunks(
         yield ((chunk, _make(recipe, chunk, None)) for chunk in chunks)
         return
     import cloudpickle
-    from joblib.externals.loky.backend.context import get_context
     from pebble import ProcessPool
+
+    from algebraset.processes import WorkerContext
 
     workers = effective_n_jobs(settings.n_jobs)
     # Workers start in the user's working directory, whose files must not stand in for modules of the same name.
     with _environment(PYTHONHASHSEED="0", PYTHONSAFEPATH="1"), TemporaryDirectory(prefix="algebraset-") as notes:
         pool = ProcessPool(
             max_workers=workers,
-            context=get_context("loky"),
+            context=WorkerContext(),
             initializer=_start_worker,
             initargs=(cloudpickle.dumps(make_recipe), os.getpid(), settings, Path(notes)),
         )
         try:
-            yield _in_order(pool, chunks, WINDOW * workers, Path(notes))
+            yield _in_order(pool, chunks, WINDOW * workers, settings, Path(notes))
             pool.close()
         finally:
             pool.stop()
             pool.join()
 
 
-def _in_order(pool: Any, chunks: Iterator[Chunk], window: int, notes: Path) -> Iterator[tuple[Chunk, Samples]]:
+def _in_order(
+    pool: Any, chunks: Iterator[Chunk], window: int, settings: Settings, notes: Path
+) -> Iterator[tuple[Chunk, Samples]]:
+    from concurrent.futures.process import BrokenProcessPool
+
     from pebble import ProcessExpired
 
     pending: deque[tuple[Chunk, Any]] = deque()
@@ -214,7 +219,7 @@ def _in_order(pool: Any, chunks: Iterator[Chunk], window: int, notes: Path) -> I
         try:
             samples = future.result()
         except ProcessExpired as death:
-            if death.exitcode == RECYCLED:
+            if death.exitcode == RECYCLED and settings.recycle_after is not None:
                 pending.appendleft((chunk, pool.schedule(_work, args=(chunk,))))
                 continue
             timeout = timed_out_attempt(notes, death.pid)
@@ -223,6 +228,8 @@ def _in_order(pool: Any, chunks: Iterator[Chunk], window: int, notes: Path) -> I
             pieces = [(piece, pool.schedule(_work, args=(piece,))) for piece in chunk.without(timeout)]
             pending.extendleft(reversed(pieces))
             continue
+        except BrokenProcessPool as error:
+            raise WorkerDied("a worker process died before it took samples; what was finished is kept") from error
         yield chunk, samples
 
 
@@ -283,7 +290,9 @@ def _work(chunk: Chunk) -> Samples:
 
 
 def _explain_death(chunk: Chunk, exitcode: int | None) -> str:
-    how = f"exit code {exitcode}"
+    from algebraset.processes import EXITED
+
+    how = f"exit code {0 if exitcode == EXITED else exitcode}"
     if exitcode is not None and exitcode < 0:
         name = signal.Signals(-exitcode).name
         how = f"{name}, perhaps because memory ran out" if name == "SIGKILL" else name
