@@ -19,6 +19,14 @@ rule all:
         final_files(),
 
 
+onstart:
+    require_folders()
+
+
+onerror:
+    name_full_disks()
+
+
 include: "workflow/rules/first_sample.smk"
 include: "workflow/rules/generate.smk"
 include: "workflow/rules/collect.smk"

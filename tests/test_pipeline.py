@@ -7,7 +7,6 @@ import functools
 import json
 import os
 import pty
-import signal
 import struct
 import subprocess
 import sys
@@ -103,59 +102,6 @@ def test_from_config_gives_the_generator_its_params(tmp_path):
     DatasetPipeline.from_config(block, scaled).run()
     make(tmp_path / "b", functools.partial(scaled, factor=3), None, splits={"train": 5}).run()
     assert data_files(tmp_path / "a") == data_files(tmp_path / "b")
-
-
-KILLED = """
-import os, signal, sys
-from algebraset import DatasetPipeline, sample_seed
-
-BAD = sample_seed(42, "train", 12)
-
-def generate(seed):
-    with open(os.environ["CALLS"], "a") as calls:
-        calls.write(f"{seed}\\n")
-    if seed == BAD and "KILL" in os.environ:
-        os.kill(os.getpid(), signal.SIGKILL)
-    return [seed % 10, seed % 3], seed % 7
-
-class Statistics:
-    def __call__(self, problem, answer):
-        return {"problem": {"size": sum(problem) / 10}}
-
-DatasetPipeline(
-    generate, Statistics() if "INSTANCE" in os.environ else lambda problem, answer: {"size": sum(problem) / 10},
-    save_dir=sys.argv[1], num_train_samples=20, num_test_samples=4, batch_size=5, n_jobs=int(sys.argv[2]),
-    backend="sympy", verbose=False,
-).run()
-"""
-
-
-@pytest.mark.parametrize(
-    "n_jobs, env", [("1", {}), ("2", {}), ("1", {"INSTANCE": "1"})], ids=["here", "worker", "object"]
-)
-def test_a_killed_run_continues_from_its_finished_shards(tmp_path, n_jobs, env):
-    (tmp_path / "script.py").write_text(KILLED)
-    killed = run_python("script.py", "out", n_jobs, cwd=tmp_path, CALLS="before", KILL="1", **env)
-    if n_jobs == "1":
-        assert killed.returncode == -signal.SIGKILL
-    else:
-        assert killed.returncode == 1 and "WorkerDied" in killed.stderr and "SIGKILL" in killed.stderr
-        assert "'train'" in killed.stderr and "12" in killed.stderr
-    done = sorted(path.name for path in (tmp_path / "out/shards/train").glob("*.sidecar"))
-    assert done == ["0000000.sidecar", "0000001.sidecar"]
-    assert not list((tmp_path / "out").glob("*_raw.txt"))
-
-    resumed = run_python("script.py", "out", n_jobs, cwd=tmp_path, CALLS="after", **env)
-    assert resumed.returncode == 0, resumed.stderr
-    finished = {str(sample_seed(42, "train", index)) for index in range(10)}
-    called = set((tmp_path / "after").read_text().split())
-    assert not called & finished
-    assert str(sample_seed(42, "train", 10)) in called
-
-    undisturbed = run_python("script.py", "clean", "1", cwd=tmp_path, CALLS="clean_calls", **env)
-    assert undisturbed.returncode == 0, undisturbed.stderr
-    assert reproducible(tmp_path / "out") == reproducible(tmp_path / "clean")
-    assert not (tmp_path / "out" / "shards").exists()
 
 
 UNLOADABLE = """
@@ -311,22 +257,6 @@ def test_shards_finished_before_an_error_are_kept(tmp_path):
     assert sorted(path.name for path in (tmp_path / "shards/train").iterdir()) == [
         f"{number:07d}.{suffix}" for number in range(2) for suffix in ("jsonl", "sidecar", "txt")
     ]
-
-
-def test_a_second_run_in_the_same_folder_is_refused(tmp_path):
-    outcomes = tmp_path / "outcomes"
-
-    def generate(seed):
-        try:
-            make(tmp_path / "out").run()
-        except ConfigError as error:
-            outcomes.write_text(str(error))
-        return sums(seed)
-
-    make(tmp_path / "out", generate).run()
-    assert "another run is working in" in outcomes.read_text()
-    with pytest.raises(ConfigError, match="overwrite"):
-        make(tmp_path / "out").run()
 
 
 def test_no_samples_give_empty_files(tmp_path):

@@ -2,17 +2,15 @@
 
 from __future__ import annotations
 
-import contextlib
 import json
 import os
 import random
 import re
 import shutil
-import signal
 import subprocess
 import sys
 import time
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any
 
@@ -137,30 +135,6 @@ def job_counts(output: str) -> dict[str, int]:
 def dry_run(cwd: Path, *args: str | Path, snakefile: Path | None = REPOSITORY / "Snakefile") -> dict[str, int]:
     """Return the jobs by rule that Snakemake would run."""
     return job_counts(snakemake(cwd, "--dry-run", *args, snakefile=snakefile))
-
-
-@contextlib.contextmanager
-def started(cwd: Path, *args: str | Path) -> Iterator[subprocess.Popen[bytes]]:
-    """Start Snakemake in a process group of its own, which is killed at the end if need be.
-
-    SIGINT has its default handler in it even where the caller ignores SIGINT, as shells do for background jobs.
-    """
-    line = ["env", "--default-signal=INT", *command("--cores", "2", *args)]
-    process = subprocess.Popen(
-        line,
-        cwd=cwd,
-        env=environment(),
-        stdin=subprocess.DEVNULL,
-        stdout=subprocess.DEVNULL,
-        stderr=subprocess.DEVNULL,
-        start_new_session=True,
-    )
-    try:
-        yield process
-    finally:
-        with contextlib.suppress(ProcessLookupError):
-            os.killpg(process.pid, signal.SIGKILL)
-        process.wait()
 
 
 def wait_until(condition: Callable[[], bool], seconds: float = 60) -> None:

@@ -7,14 +7,15 @@ import json
 import os
 import shutil
 import signal
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
 from pathlib import Path
 from time import time
 from typing import Any
 
 from algebraset import collect, shards
 from algebraset.config import read_resolved
-from algebraset.errors import sample_command
+from algebraset.errors import plain_errors, sample_command
 from algebraset.generate import load_recipe, require_fixed_hashing
 from algebraset.plan import Batch, Shard, digests_file, parts, plan_split
 from algebraset.shards import ShardWriter, held_out_checksums, is_finished, merge_shards
@@ -116,6 +117,7 @@ def merge_statistics(dataset: Mapping[str, Any], path: Path) -> None:
 def write_manifest(dataset: Mapping[str, Any], path: Path) -> None:
     """Write `manifest.json` and `SHA256SUMS` beside `recipe.json` at `path`; see `collect.write_manifest`."""
     collect.write_manifest(*_located(dataset, path))
+    (path.parent / "shards" / ".lock").unlink(missing_ok=True)  # this job is the last
 
 
 def _end_with_snakemake(settings: Settings) -> None:
@@ -126,6 +128,17 @@ def _end_with_snakemake(settings: Settings) -> None:
     end_with(os.getppid())
     if settings.in_process:
         signal.signal(signal.SIGINT, signal.SIG_DFL)
+
+
+@contextmanager
+def job(recipe: Path) -> Iterator[None]:
+    """Run a job of the workflow: beside others, but not beside a run of the Python API, and with plain errors.
+
+    Args:
+        recipe: `recipe.json` of the dataset.
+    """
+    with plain_errors(), shards.locked(recipe.parent, shared=True):
+        yield
 
 
 def _located(dataset: Mapping[str, Any], path: Path) -> tuple[dict[str, Any], str]:

@@ -2,15 +2,13 @@
 
 from __future__ import annotations
 
-import fcntl
 import functools
 import logging
-import os
 import shutil
 import sys
 import uuid
 from collections.abc import Callable, Iterator, Mapping
-from contextlib import contextmanager, suppress
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
@@ -28,7 +26,7 @@ from algebraset.plan import (
     generation_order,
     plan_split,
 )
-from algebraset.shards import held_out_checksums, is_finished, write_digests
+from algebraset.shards import held_out_checksums, is_finished, locked, write_digests
 from algebraset.statistics import load_json
 from algebraset.workers import Settings, Task, WorkerDied, effective_n_jobs, write_shards
 
@@ -212,7 +210,7 @@ def run_dataset(
         As `DatasetPipeline.run`.
     """
     dataset = {**dataset, "batches_per_job": 1}  # jobs are the workflow's
-    with _messages(dataset["verbose"]), _locked(Path(dataset["save_dir"])):
+    with _messages(dataset["verbose"]), locked(Path(dataset["save_dir"])):
         if _is_complete(dataset, recipe, overwrite):
             logger.info("%s: complete, nothing to do", dataset["save_dir"])
             return
@@ -273,27 +271,6 @@ def _generate(
         if split in for_later:
             sidecars = (Shard.of(save_dir, batch).sidecar for batch in plan_split(dataset, split))
             write_digests(sidecars, digests_file(save_dir, split))
-
-
-@contextmanager
-def _locked(folder: Path) -> Iterator[None]:
-    """Hold the folder of a dataset for this run alone; the lock ends with the process, however it ends."""
-    lock = folder / "shards" / ".lock"
-    lock.parent.mkdir(parents=True, exist_ok=True)
-    handle = os.open(lock, os.O_RDWR | os.O_CREAT, 0o666)  # a file, since NFS locks only what is writable
-    try:
-        try:
-            fcntl.flock(handle, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        except BlockingIOError:
-            raise ConfigError(f"another run is working in {folder}: wait for it, or choose another save_dir") from None
-        try:
-            yield
-        finally:
-            with suppress(OSError):  # the folder stays where it has shards
-                lock.unlink()
-                lock.parent.rmdir()
-    finally:
-        os.close(handle)
 
 
 def _is_complete(dataset: Mapping[str, Any], recipe: Recipe, overwrite: bool) -> bool:

@@ -7,6 +7,7 @@ it does not exist.
 
 from __future__ import annotations
 
+import fcntl
 import hashlib
 import os
 import shutil
@@ -18,7 +19,7 @@ from pathlib import Path
 from types import TracebackType
 from typing import IO, Any
 
-from algebraset.errors import ShardError
+from algebraset.errors import ConfigError, ShardError
 from algebraset.formats import write_atomically
 from algebraset.generate import DIGEST_SIZE, Recipe, Samples
 from algebraset.plan import SHARD_SUFFIXES, Batch, Shard
@@ -262,6 +263,44 @@ def delete_shard(shard: Shard) -> None:
     for path in (shard.sidecar, shard.text, shard.json):
         with suppress(FileNotFoundError):
             path.unlink()
+
+
+@contextmanager
+def locked(save_dir: Path, shared: bool = False) -> Iterator[None]:
+    """Hold the folder of a dataset for one run of the Python API, or, shared, for a job of the workflow beside others.
+
+    The lock ends with the process, however it ends.
+
+    Raises:
+        ConfigError: another run works in the folder, or it cannot be written.
+    """
+    lock = save_dir / "shards" / ".lock"
+    try:
+        lock.parent.mkdir(parents=True, exist_ok=True)
+        handle = os.open(lock, os.O_RDWR | os.O_CREAT, 0o666)  # a file, since NFS locks only what is writable
+    except OSError as error:
+        raise ConfigError(f"save_dir = {str(save_dir)!r} cannot be written: {error.strerror}") from error
+    try:
+        try:
+            fcntl.flock(handle, (fcntl.LOCK_SH if shared else fcntl.LOCK_EX) | fcntl.LOCK_NB)
+            if os.fstat(handle).st_nlink == 0:  # the other run ended, and removed the file, in between
+                raise BlockingIOError
+        except BlockingIOError:
+            raise ConfigError(
+                f"another run is working in {save_dir}: wait for it, or choose another save_dir"
+            ) from None
+        except OSError:
+            if not shared:  # jobs do without where the file system has no locks
+                raise
+        try:
+            yield
+        finally:
+            if not shared:
+                with suppress(OSError):  # the folder stays where it has shards
+                    lock.unlink()
+                    lock.parent.rmdir()
+    finally:
+        os.close(handle)
 
 
 def unplanned_files(folder: Path, num_batches: int) -> list[Path]:

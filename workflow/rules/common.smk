@@ -5,6 +5,7 @@ import json
 import os
 import re
 import shlex
+import shutil
 import sys
 from pathlib import Path
 
@@ -26,6 +27,7 @@ from algebraset.config import RUN_KEYS, resolve_config, sample_settings
 from algebraset.errors import ConfigError
 from algebraset.functions import FUNCTION_KEYS, source_file
 from algebraset.plan import batch, data_files, digests_file, generation_order, num_batches
+from algebraset.shards import locked
 from algebraset.version import GENERATION_REVISION
 
 # Snakemake brings all that is needed here but OmegaConf.
@@ -198,6 +200,23 @@ def final_files():
     """Return all that a run makes; the rest is scratch."""
     names = ("statistics.json", "manifest.json", "SHA256SUMS")
     return [f"{folder}/{name}" for folder in DATASETS for name in names]
+
+
+def require_folders():
+    """Raise if a dataset's folder cannot be written or the Python API works in it: before Snakemake deletes outputs."""
+    for folder in DATASETS:
+        try:
+            with locked(Path(folder), shared=True):
+                pass
+        except ConfigError as error:
+            raise WorkflowError(str(error))
+
+
+def name_full_disks():
+    """Say which datasets are on a full disk: there the jobs' logs, which would say so, are empty."""
+    for folder in DATASETS:
+        if os.path.isdir(folder) and shutil.disk_usage(folder).free < 4096:
+            logger.error(f"{folder}: no space left on device. Make room and run again: what is finished is kept.")
 
 
 def generate_threads(wildcards):

@@ -4,8 +4,7 @@ import argparse
 import json
 from pathlib import Path
 
-from algebraset.errors import plain_errors
-from algebraset.jobs import concatenate
+from algebraset.jobs import concatenate, job
 
 if __name__ == "__main__":
     parser = argparse.ArgumentParser(description=__doc__)
@@ -15,5 +14,5 @@ if __name__ == "__main__":
     parser.add_argument("--split", required=True, help="name of the split")
     parser.add_argument("--kind", choices=["text", "json"], required=True, help="format of the file")
     args = parser.parse_args()
-    with plain_errors():
+    with job(args.recipe):
         concatenate(args.dataset | {"keep_shards": args.keep_shards}, args.recipe, args.split, args.kind)

@@ -4,8 +4,7 @@ import argparse
 import json
 from pathlib import Path
 
-from algebraset.errors import plain_errors
-from algebraset.jobs import write_digests
+from algebraset.jobs import job, write_digests
 
 if __name__ == "__main__":
     parser = argparse.ArgumentParser(description=__doc__)
@@ -13,5 +12,5 @@ if __name__ == "__main__":
     parser.add_argument("--recipe", type=Path, required=True, help="recipe.json of the dataset")
     parser.add_argument("--split", required=True, help="name of the split")
     args = parser.parse_args()
-    with plain_errors():
+    with job(args.recipe):
         write_digests(args.dataset, args.recipe, args.split)

@@ -3,8 +3,7 @@
 import argparse
 from pathlib import Path
 
-from algebraset.errors import plain_errors
-from algebraset.jobs import generate_batch
+from algebraset.jobs import generate_batch, job
 from algebraset.plan import Batch, Shard
 
 if __name__ == "__main__":
@@ -22,7 +21,7 @@ if __name__ == "__main__":
     parser.add_argument("--recycle-after", type=int, help="samples after which a worker process is replaced")
     args = parser.parse_args()
     batch = Batch(args.split, args.batch, *map(int, args.samples.split("-")))
-    with plain_errors():
+    with job(args.recipe):
         shard = Shard(args.text, args.json, args.sidecar)
         held_out = tuple(args.held_out)
         generate_batch(args.recipe, batch, shard, held_out, args.n_jobs, args.batch_size, args.recycle_after)

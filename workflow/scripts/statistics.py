@@ -4,8 +4,7 @@ import argparse
 import json
 from pathlib import Path
 
-from algebraset.errors import plain_errors
-from algebraset.jobs import merge_statistics
+from algebraset.jobs import job, merge_statistics
 
 if __name__ == "__main__":
     parser = argparse.ArgumentParser(description=__doc__)
@@ -13,5 +12,5 @@ if __name__ == "__main__":
     parser.add_argument("--keep-shards", action="store_true", help="the dataset keeps its shards")
     parser.add_argument("--recipe", type=Path, required=True, help="recipe.json of the dataset")
     args = parser.parse_args()
-    with plain_errors():
+    with job(args.recipe):
         merge_statistics(args.dataset | {"keep_shards": args.keep_shards}, args.recipe)
