@@ -25,6 +25,7 @@ from algebraset.plan import (
     digests_file,
     generation_order,
     plan_split,
+    shard_dir,
 )
 from algebraset.shards import held_out_checksums, is_finished, locked, write_digests
 from algebraset.statistics import load_json
@@ -258,6 +259,7 @@ def _generate(
     for_later = {name for _, names in generation_order(dataset) for name in names}
     todo = []
     for split, names in splits:
+        replaced = []
         held_out = tuple(digests_file(save_dir, name) for name in names)
         checksums = held_out_checksums(held_out)
         for batch in plan_split(dataset, split):
@@ -266,6 +268,12 @@ def _generate(
                 progress.advance(batch, batch.stop - batch.start)
             else:
                 todo.append(Task(batch, shard, held_out))
+                if shard.sidecar.exists():
+                    replaced.append(shard.sidecar.name)
+        if replaced:
+            listed = ", ".join(replaced[:5]) + (", ..." if len(replaced) > 5 else "")
+            folder = shard_dir(save_dir, split)
+            logger.warning("%s: damaged or not of this dataset, so they are made anew: %s", folder, listed)
     write_shards(todo, recipe, make_recipe, Settings.of(dataset, dataset["n_jobs"]), progress.advance)
     for split, _ in splits:
         if split in for_later:
