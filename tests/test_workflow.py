@@ -35,7 +35,7 @@ from workflow_helpers import (
 from algebraset import DatasetPipeline
 from algebraset.config import load_config
 from algebraset.jobs import generate_batch, try_first_sample
-from algebraset.plan import Shard, plan
+from algebraset.plan import plan
 from algebraset.seeds import sample_seed
 
 CONFIG = ("--configfile", "config.yaml")
@@ -736,7 +736,7 @@ def write_all_shards(dataset: dict[str, Any]) -> None:
     recipe = Path(dataset["save_dir"]) / "recipe.json"
     try_first_sample(dataset, recipe)
     for batch in plan(dataset):
-        generate_batch(recipe, batch, Shard.of(dataset["save_dir"], batch), (), 1, dataset["batch_size"], None)
+        generate_batch(recipe, batch, (), 1, dataset["batch_size"], None)
 
 
 def test_no_command_grows_with_the_batches(many: SimpleNamespace) -> None:

@@ -53,7 +53,6 @@ def try_first_sample(dataset: Mapping[str, Any], path: Path) -> None:
 def generate_batch(
     path: Path,
     batch: Batch,
-    shard: Shard,
     held_out: tuple[Path, ...],
     n_jobs: int,
     batch_size: int,
@@ -63,8 +62,7 @@ def generate_batch(
 
     Args:
         path: `recipe.json` of the dataset.
-        batch: which samples.
-        shard: the files to write.
+        batch: which samples; their shard is written in the dataset's folder.
         held_out: the files of digests (`write_digests`) of the splits whose problems it must not have.
         n_jobs: worker processes.
         batch_size: samples after which a job of several batches can be continued.
@@ -80,7 +78,7 @@ def generate_batch(
     # The rest comes from the command line: what changes no sample may differ from when the recipe was written.
     dataset = read_resolved(path) | {"recycle_after": recycle_after}
     make_recipe = functools.partial(load_recipe, dataset, sample_command(path))
-    recipe, settings = make_recipe(), Settings.of(dataset, n_jobs)
+    recipe, settings, shard = make_recipe(), Settings.of(dataset, n_jobs), Shard.of(path.parent, batch)
     _end_with_snakemake(settings)
     if batch.stop - batch.start <= batch_size:
         write_shards([Task(batch, shard, held_out)], recipe, make_recipe, settings)

@@ -18,12 +18,11 @@ rule concatenate:
         mem_mb=collect_mem_mb,
         runtime=collect_runtime,
     params:
-        script=script("concatenate"),
         dataset=resolved,
         keep_shards=keep_shards_flag,
         kind=lambda wildcards: {"raw.txt": "text", "data.jsonl": "json"}[wildcards.file],
     shell:
-        "{params.script} --dataset {params.dataset:q} --recipe {input.recipe:q} {params.keep_shards}"
+        command("concatenate") + " --dataset {params.dataset:q} --recipe {input.recipe:q} {params.keep_shards}"
         " --split {wildcards.split} --kind {params.kind} &> {log:q}"
 
 
@@ -44,11 +43,11 @@ rule statistics:
         mem_mb=collect_mem_mb,
         runtime=collect_runtime,
     params:
-        script=script("statistics"),
         dataset=resolved,
         keep_shards=keep_shards_flag,
     shell:
-        "{params.script} --dataset {params.dataset:q} --recipe {input.recipe:q} {params.keep_shards} &> {log:q}"
+        command("statistics")
+        + " --dataset {params.dataset:q} --recipe {input.recipe:q} {params.keep_shards} &> {log:q}"
 
 
 rule manifest:
@@ -71,8 +70,7 @@ rule manifest:
         mem_mb=collect_mem_mb,
         runtime=collect_runtime,
     params:
-        script=script("manifest"),
         dataset=resolved,
         keep_shards=keep_shards_flag,
     shell:
-        "{params.script} --dataset {params.dataset:q} --recipe {input.recipe:q} {params.keep_shards} &> {log:q}"
+        command("manifest") + " --dataset {params.dataset:q} --recipe {input.recipe:q} {params.keep_shards} &> {log:q}"

@@ -1,6 +1,7 @@
 # What all rules share: where the package is, the config, and the helpers that rules name.
 
 import importlib.util
+import inspect
 import json
 import os
 import re
@@ -93,23 +94,25 @@ if NUM_JOBS > 20_000:
 ENVIRONMENTS = {"sympy": "../../envs/sympy.yaml", "sagemath": "../../envs/sage.yaml"}
 
 
-def script(name):
+def command(script):
     """Return the start of a job's command: the Python, fixed string hashing, the package on its path, and the script.
 
     Under conda the variables must be set inside the command (Snakemake removes an exported PYTHONPATH), and `python` is
     the environment's, without the packages in the user's home. Without conda it is the Python that runs Snakemake. `-P`
     keeps the scripts' folder off the path. `exec` makes the job Snakemake's own child, so that it can end with it.
-    It is a parameter that uses `input`, which Snakemake does not track: moving the checkout changes no sample.
+    It is part of the rule's code, which is no rerun trigger of our profiles: moving the checkout changes no sample.
     """
     python = "python" if USES_CONDA else shlex.quote(sys.executable)
     variables = "PYTHONHASHSEED=0 PYTHONNOUSERSITE=1" if USES_CONDA else "PYTHONHASHSEED=0"
     path = f"{shlex.quote(SOURCE)}${{PYTHONPATH:+:$PYTHONPATH}}"
-    command = f"{variables} PYTHONPATH={path} exec {python} -P {SCRIPTS}/{name}.py"
+    text = f"{variables} PYTHONPATH={path} exec {python} -P {SCRIPTS}/{script}.py"
+    return text.replace("{", "{{").replace("}", "}}")  # single braces are Snakemake's to fill in
 
-    def untracked(wildcards, input):
-        return command
 
-    return untracked
+def called_per_batch(function):
+    """Give a function the signature that Snakemake looks at before each call: to work it out costs more than the call."""
+    function.__signature__ = inspect.signature(function)
+    return function
 
 
 def datasets_of(**settings):
@@ -141,6 +144,7 @@ def keep_shards_flag(wildcards, input):
     return "--keep-shards" if DATASETS[wildcards.save_dir]["keep_shards"] else ""
 
 
+@called_per_batch
 def run_settings(wildcards, input):
     """Return the options of a generate job that change no sample, and so are not tracked."""
     dataset = DATASETS[wildcards.save_dir]
@@ -156,6 +160,7 @@ def recipe(wildcards):
     return RECIPES[wildcards.save_dir]
 
 
+@called_per_batch
 def sample_range(wildcards):
     """Return which samples a batch has, as a parameter: the last batch of a dataset that grows has more."""
     planned = batch(DATASETS[wildcards.save_dir], wildcards.split, int(wildcards.batch))
@@ -175,6 +180,7 @@ def split_shards(wildcards):
     return shards(*names, suffix) + shards(*names, ".sidecar")
 
 
+@called_per_batch
 def held_out_digests(wildcards):
     """Return the digests of the splits whose problems a split must not have (none but with `leakage: reject`)."""
     names = dict(generation_order(DATASETS[wildcards.save_dir]))[wildcards.split]
@@ -219,6 +225,7 @@ def name_full_disks():
             logger.error(f"{folder}: no space left on device. Make room and run again: what is finished is kept.")
 
 
+@called_per_batch
 def generate_threads(wildcards):
     """Return the processes of a generate job: `n_jobs`, where -1 means all cores that Snakemake may use."""
     n_jobs = DATASETS[wildcards.save_dir]["n_jobs"]
@@ -229,6 +236,7 @@ def generate_threads(wildcards):
     return max(1, workflow.cores + 1 + n_jobs)
 
 
+@called_per_batch
 def generate_mem_mb(wildcards, threads, attempt):
     """Return the memory of a generate job: 1 GB a process, as much again with every retry, and some for Snakemake.
 
@@ -240,6 +248,7 @@ def generate_mem_mb(wildcards, threads, attempt):
     return 500 + (1000 + digests) * threads * attempt
 
 
+@called_per_batch
 def generate_runtime(wildcards, attempt):
     """Return the minutes a generate job may take, more with every retry."""
     return 120 * attempt

@@ -22,9 +22,8 @@ for backend in sorted({dataset["backend"] for dataset in DATASETS.values()}):
             mem_mb=collect_mem_mb,
             runtime=collect_runtime,
         params:
-            script=script("first_sample"),
             recipe=recipe,
             revision=GENERATION_REVISION,
             dataset=resolved_but_not_tracked,
         shell:
-            "{params.script} --dataset {params.dataset:q} --recipe {output.recipe:q} &> {log:q}"
+            command("first_sample") + " --dataset {params.dataset:q} --recipe {output.recipe:q} &> {log:q}"

@@ -1,4 +1,8 @@
 # One job a batch, in the environment of the dataset's backend. The shards are temporary unless the dataset keeps them.
+# Planning ten thousand jobs is mostly Snakemake calling functions, so there are none where a constant does.
+
+HOLDS_OUT = any(dataset["leakage"] == "reject" for dataset in DATASETS.values())
+N_JOBS = {dataset["n_jobs"] for dataset in DATASETS.values()}
 
 for backend, keep in sorted({(dataset["backend"], dataset["keep_shards"]) for dataset in DATASETS.values()}):
     keep_or_not = str if keep else temp
@@ -7,9 +11,8 @@ for backend, keep in sorted({(dataset["backend"], dataset["keep_shards"]) for da
         name:
             f"generate_{backend}_kept" if keep else f"generate_{backend}"
         input:
-            source_files,
             recipe="{save_dir}/recipe.json",
-            held_out=held_out_digests,
+            held_out=held_out_digests if HOLDS_OUT else [],
         output:
             text=keep_or_not("{save_dir}/shards/{split}/{batch}.txt"),
             json=keep_or_not("{save_dir}/shards/{split}/{batch}.jsonl"),
@@ -22,18 +25,16 @@ for backend, keep in sorted({(dataset["backend"], dataset["keep_shards"]) for da
             save_dir=datasets_of(backend=backend, keep_shards=keep),
         conda:
             ENVIRONMENTS[backend]
-        threads: generate_threads
+        threads: 1 if N_JOBS == {1} else generate_threads
         resources:
             mem_mb=generate_mem_mb,
             runtime=generate_runtime,
         params:
-            script=script("generate"),
             samples=sample_range,
             settings=run_settings,
         shell:
-            "{params.script} --recipe {input.recipe:q} --split {wildcards.split} --batch {wildcards.batch}"
-            " --samples {params.samples} --text {output.text:q} --json {output.json:q} --sidecar {output.sidecar:q}"
-            " --held-out {input.held_out:q} --n-jobs {threads} {params.settings} &> {log:q}"
+            command("generate") + " --recipe {input.recipe:q} --split {wildcards.split} --batch {wildcards.batch}"
+            " --samples {params.samples} --held-out {input.held_out:q} --n-jobs {threads} {params.settings} &> {log:q}"
 
 
 # With `leakage: reject`, what later splits must not have. It is kept with the shards: made anew, it would make later splits
@@ -61,7 +62,7 @@ for keep in sorted({dataset["keep_shards"] for dataset in DATASETS.values()}):
             mem_mb=collect_mem_mb,
             runtime=collect_runtime,
         params:
-            script=script("digests"),
             dataset=resolved_but_not_tracked,
         shell:
-            "{params.script} --dataset {params.dataset:q} --recipe {input.recipe:q} --split {wildcards.split} &> {log:q}"
+            command("digests")
+            + " --dataset {params.dataset:q} --recipe {input.recipe:q} --split {wildcards.split} &> {log:q}"

@@ -4,7 +4,7 @@ import argparse
 from pathlib import Path
 
 from algebraset.jobs import generate_batch, job
-from algebraset.plan import Batch, Shard
+from algebraset.plan import Batch
 
 if __name__ == "__main__":
     parser = argparse.ArgumentParser(description=__doc__)
@@ -12,9 +12,6 @@ if __name__ == "__main__":
     parser.add_argument("--split", required=True, help="name of the split")
     parser.add_argument("--batch", type=int, required=True, help="number of the batch in its split")
     parser.add_argument("--samples", required=True, metavar="START-STOP", help="indices of its samples, STOP excluded")
-    parser.add_argument("--text", type=Path, required=True, help="text shard to write")
-    parser.add_argument("--json", type=Path, required=True, help="JSON Lines shard to write")
-    parser.add_argument("--sidecar", type=Path, required=True, help="sidecar to write")
     parser.add_argument("--held-out", type=Path, nargs="*", default=[], help="digests of problems it must not have")
     parser.add_argument("--n-jobs", type=int, required=True, help="worker processes")
     parser.add_argument("--batch-size", type=int, required=True, help="samples after which the job can be continued")
@@ -22,6 +19,4 @@ if __name__ == "__main__":
     args = parser.parse_args()
     batch = Batch(args.split, args.batch, *map(int, args.samples.split("-")))
     with job(args.recipe):
-        shard = Shard(args.text, args.json, args.sidecar)
-        held_out = tuple(args.held_out)
-        generate_batch(args.recipe, batch, shard, held_out, args.n_jobs, args.batch_size, args.recycle_after)
+        generate_batch(args.recipe, batch, tuple(args.held_out), args.n_jobs, args.batch_size, args.recycle_after)
