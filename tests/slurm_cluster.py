@@ -20,6 +20,7 @@ import subprocess
 import sys
 import time
 from collections.abc import Callable
+from dataclasses import dataclass
 from importlib.util import find_spec
 from pathlib import Path
 from types import TracebackType
@@ -34,6 +35,9 @@ SEARCH_PATH = os.pathsep.join([os.environ.get("PATH", os.defpath), "/usr/sbin", 
 MARK = "TEST_SLURM_CLUSTER"
 # A Unix socket's path has 108 bytes at most; below the folder come "/spool/", the host name, job and step numbers.
 LONGEST_FOLDER = 70
+# The node has at least so much on paper, so that a few jobs run at a time wherever the tests do.
+LEAST_CPUS = 4
+LEAST_MEMORY_MB = 8000
 
 CONFIG = """\
 ClusterName=test
@@ -50,6 +54,8 @@ StateSaveLocation={folder}/state
 SlurmdSpoolDir={folder}/spool
 SlurmctldLogFile={folder}/log/slurmctld.log
 SlurmdLogFile={folder}/log/slurmd.log
+# What the node has is what this file says: jobs ask for more memory than they use, and it must fit.
+SlurmdParameters=config_overrides
 # No cgroups: they are not writable in most containers. Memory is polled once a second instead.
 ProctrackType=proctrack/linuxproc
 TaskPlugin=task/none
@@ -69,7 +75,7 @@ MinJobAge=3600
 KillWait=5
 ReturnToService=2
 NodeName={host} NodeAddr=127.0.0.1 CPUs={cpus} RealMemory={memory_mb} State=UNKNOWN
-PartitionName=main Nodes={host} Default=YES MaxTime=60 State=UP
+PartitionName=main Nodes={host} Default=YES MaxTime=1440 State=UP
 """
 
 # The executor plugin removes SLURM_CONF before it calls srun inside a job, and srun would then look in /etc/slurm.
@@ -99,8 +105,25 @@ def why_no_slurm() -> str | None:
     return None
 
 
+@dataclass(frozen=True)
+class EndedJob:
+    """A job that has ended, as squeue writes it."""
+
+    id: str
+    state: str
+    cpus: str  # what it asked for: "1",
+    memory: str  # "1500M",
+    time_limit: str  # "2:00:00"
+    comment: str  # the executor plugin's: "rule_<name>_wildcards_<wildcards>"
+
+    @property
+    def rule(self) -> str:
+        """The rule that the job was for, "" if it is not Snakemake's."""
+        return self.comment.partition("_wildcards_")[0].removeprefix("rule_") if "_wildcards_" in self.comment else ""
+
+
 class SlurmCluster:
-    """One SLURM controller and one node with all CPUs and 90 % of the memory of this machine.
+    """One SLURM controller and one node with all CPUs and 90 % of the memory of this machine, at least on paper.
 
     Args:
         folder: an existing or new folder, for the cluster alone; configuration, state, spool and logs go there.
@@ -191,13 +214,12 @@ class SlurmCluster:
         lines = self._call("squeue", "--noheader", "--format=%i|%j|%T").splitlines()
         return [(job, name, state) for job, name, state in (line.strip().split("|") for line in lines)]
 
-    def history(self) -> list[tuple[str, str]]:
-        """Return (job id, final state) of the jobs that have ended, in the order of their ids."""
-        lines = self._call("squeue", "--noheader", "--states=all", "--format=%i|%T").splitlines()
-        ended = {job: state for job, state in (line.strip().split("|") for line in lines)}
-        for job, _, _ in self.queue():
-            ended.pop(job, None)
-        return sorted(ended.items())
+    def history(self) -> list[EndedJob]:
+        """Return the jobs that have ended, in the order of their ids."""
+        lines = self._call("squeue", "--noheader", "--states=all", "--format=%i|%T|%C|%m|%l|%k").splitlines()
+        jobs = [EndedJob(*line.strip().split("|")) for line in lines]
+        running = {job for job, _, _ in self.queue()}
+        return sorted((job for job in jobs if job.id not in running), key=lambda job: int(job.id))
 
     def wait_until_idle(self, timeout: float) -> None:
         """Wait until no job is left in the queue; SlurmError after `timeout` seconds."""
@@ -229,8 +251,8 @@ class SlurmCluster:
             host=socket.gethostname().partition(".")[0],
             slurmctld_port=slurmctld_port,
             slurmd_port=slurmd_port,
-            cpus=os.cpu_count(),
-            memory_mb=memory_mb * 9 // 10,
+            cpus=max(os.cpu_count() or 1, LEAST_CPUS),
+            memory_mb=max(memory_mb * 9 // 10, LEAST_MEMORY_MB),
         )
         self.config.write_text(config)
         wrapper = self.folder / "bin" / "srun"

@@ -1,7 +1,8 @@
-"""The SLURM profile on a real SLURM of one node: jobs, a retry with more memory, a killed Snakemake and its resumption.
+"""The workflow on a real SLURM of one node, through profiles/slurm and as docs/slurm.md says.
 
-Each SLURM job costs some five to ten seconds on two cores (Python starts three times), so the workflows here are small.
-The tests are skipped where SLURM cannot be started; with ALGEBRASET_REQUIRE_SLURM=1 they fail there instead.
+One run shows it all, since a SLURM job costs some five seconds (Python starts three times): datasets of both backends,
+a job that dies and is retried with more memory and time, a Snakemake that is killed and resumed. It is skipped where
+SLURM cannot be started; with ALGEBRASET_REQUIRE_SLURM=1 it fails there instead.
 """
 
 from __future__ import annotations
@@ -9,78 +10,158 @@ from __future__ import annotations
 import contextlib
 import os
 import re
+import shlex
 import signal
 import subprocess
-import sys
 import time
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections import Counter
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
 from pathlib import Path
 
 import pytest
-from slurm_cluster import SlurmCluster, why_no_slurm
+from slurm_cluster import MARK, EndedJob, SlurmCluster, why_no_slurm
+from workflow_helpers import REPOSITORY, copy_repository, data_bytes, environment, job_counts, write_config
 
-PROFILE = Path(__file__).resolve().parents[1] / "profiles" / "slurm"
+BACKENDS = ("sympy", "sagemath")
+CONFIG = "--configfile my.yaml"
+ON_SLURM = "--workflow-profile profiles/slurm"
 # The profile is made for a shared cluster with an accounting database. This one has none, and its jobs take seconds.
-TEST_OVERRIDES = (
-    "--slurm-status-command=squeue",
-    "--slurm-init-seconds-before-status-checks=1",
-    "--latency-wait=10",
-)
+TEST_OVERRIDES = "--slurm-status-command squeue --slurm-init-seconds-before-status-checks 2"
 
-SNAKEFILE = """\
-localrules:
-    all,
+# A file `die_<backend>` makes one batch of that backend die, `hang_<backend>` makes one hang.
+GENERATOR = '''\
+"""Two polynomials and their greatest common divisor."""
 
+import os
+import signal
+import sys
+import time
+from pathlib import Path
 
-rule all:
-    input:
-        "merged.txt",
-
-
-# with fail=1, part 1 fails until it has the memory of the second attempt
-rule part:
-    output:
-        "parts/{part}.txt",
-    log:
-        "logs/part/{part}.log",
-    resources:
-        mem_mb=lambda wildcards, attempt: 400 * attempt,
-        runtime=lambda wildcards, attempt: attempt,
-    shell:
-        "exec 2> {log}; sleep {config[seconds]};"
-        " test {wildcards.part} != {config[fail]} || test {resources.mem_mb} = 800 || exit 7;"
-        " echo part {wildcards.part} with {resources.mem_mb} MB in job $SLURM_JOB_ID > {output}"
+from algebraset.tasks.{backend}.polynomial_gcd import check, statistics
+from algebraset.tasks.{backend}.polynomial_gcd import generate as gcd
 
 
-rule merge:
-    input:
-        expand("parts/{part}.txt", part=range(3)),
-    output:
-        "merged.txt",
-    shell:
-        "cat {input} > {output}"
-"""
+def generate(seed):
+    if Path(sys.argv[0]).name == "generate.py":  # and not the job that tries the first sample
+        if taken("die_{backend}"):
+            os.kill(os.getpid(), signal.SIGKILL)
+        if taken("hang_{backend}"):
+            time.sleep(600)
+    return gcd(seed)
 
 
-def environment(env: Mapping[str, str]) -> dict[str, str]:
-    """Return `env` with this Python first on PATH, so that `python` in a rule is the tested one."""
-    return {**env, "PATH": os.pathsep.join([str(Path(sys.executable).parent), env["PATH"]])}
+def taken(file):
+    try:
+        os.rename(file, f"{{file}}.taken")
+    except FileNotFoundError:
+        return False
+    return True
+'''
+
+# The SLURM jobs that end well, once each.
+TRYING = {"first_sample_sympy": 1, "first_sample_sagemath": 1}
+GENERATING = {"generate_sympy": 2, "generate_sagemath": 1}
+COLLECTING = {"concatenate": 4, "statistics": 2, "manifest": 2}
+
+
+@dataclass(frozen=True)
+class Run:
+    """What a run on SLURM that was killed and resumed has left, and the same datasets made locally."""
+
+    clone: Path  # the working directory, as docs/slurm.md has it
+    jobs: list[EndedJob]
+    left: set[str]  # names of the jobs that ran on after Snakemake was killed
+    run_id: str  # the documented recipe's
+    killed: str  # outputs of Snakemake: until it was killed,
+    locked: str  # started again at once,
+    resumed: str  # and after the recipe
+    local: Path  # working directory of the local run
+
+
+@pytest.fixture(scope="module")
+def cluster(tmp_path_factory: pytest.TempPathFactory) -> Iterator[SlurmCluster]:
+    """Return a SLURM, which leaves no process behind."""
+    if reason := why_no_slurm():
+        if os.environ.get("ALGEBRASET_REQUIRE_SLURM"):
+            pytest.fail(reason)
+        pytest.skip(reason)
+    with SlurmCluster(tmp_path_factory.mktemp("slurm")) as cluster:
+        yield cluster
+    assert cluster.processes() == []
+
+
+@pytest.fixture(scope="module")
+def run(cluster: SlurmCluster, sage_test_python: Path, tmp_path_factory: pytest.TempPathFactory) -> Run:
+    """Make one SymPy and one SageMath dataset on SLURM, in spite of all, and locally."""
+    clone, local = tmp_path_factory.mktemp("clone"), tmp_path_factory.mktemp("local")
+    copy_repository(clone)
+    for folder in (clone, local):
+        write_user_files(folder)
+    (clone / "die_sympy").touch()
+    (clone / "hang_sagemath").touch()
+
+    # A `snakemake` on PATH, but not its Python: jobs find that by themselves.
+    command = tmp_path_factory.mktemp("bin") / "snakemake"
+    command.write_text(f'#!/bin/sh\nexec {shlex.quote(str(sage_test_python))} -m snakemake "$@"\n')
+    command.chmod(0o755)
+    path = f"{command.parent}{os.pathsep}{cluster.env['PATH']}"
+    env = environment(**{name: cluster.env[name] for name in ("SLURM_CONF", MARK)}, PATH=path)
+
+    log = clone / "killed.log"
+    with started(f"snakemake {ON_SLURM} {CONFIG} {TEST_OVERRIDES}", clone, env, log) as process:
+        # Two batches end, one of them at its second attempt; the third hangs.
+        wait_until(process, lambda: finished_jobs(log.read_text())["generate_sympy"] == 2, log)
+        wait_until(process, (clone / "hang_sagemath.taken").exists, log)
+        process.kill()
+        process.wait()
+    left = {name for _, name, _ in cluster.queue()}
+    locked = shell(f"snakemake {ON_SLURM} {CONFIG} {TEST_OVERRIDES}", clone, env, ok=False)
+
+    find_run_id, cancel, look, unlock, resume = recipe()
+    run_id = shell(find_run_id, clone, env).split()[-1]
+    shell(cancel.replace("<run id>", run_id), clone, env)
+    end = time.monotonic() + 30
+    while len(shell(look.replace("<run id>", run_id), clone, env).splitlines()) > 1:  # the first is the heading
+        assert time.monotonic() < end, cluster.queue()
+        time.sleep(0.2)
+    shell(f"{unlock} {CONFIG} {TEST_OVERRIDES}", clone, env)
+    resumed = shell(f"{resume} {CONFIG} {TEST_OVERRIDES}", clone, env)
+
+    snakefile = shlex.quote(str(REPOSITORY / "Snakefile"))
+    shell(f"snakemake --snakefile {snakefile} --cores 2 {CONFIG}", local, env)
+    return Run(clone, cluster.history(), left, run_id, log.read_text(), locked, resumed, local)
+
+
+def write_user_files(folder: Path) -> None:
+    """Write the generators and the config: two batches with SymPy, one of two processes with SageMath."""
+    datasets = {}
+    for backend in BACKENDS:
+        (folder / f"{backend}_gcd.py").write_text(GENERATOR.format(backend=backend), encoding="utf-8")
+        functions = {key: f"{backend}_gcd.py:{key}" for key in ("statistics", "check")}
+        datasets[backend] = functions | {"generator": f"{backend}_gcd.py:generate", "backend": backend}
+    datasets["sympy"]["batch_size"] = 6
+    datasets["sagemath"]["n_jobs"] = 2
+    write_config(folder / "my.yaml", dataset={"num_train_samples": 12}, datasets=datasets)
+
+
+def recipe() -> list[str]:
+    """Return the commands that docs/slurm.md gives for a Snakemake that was killed."""
+    page = (REPOSITORY / "docs" / "slurm.md").read_text(encoding="utf-8")
+    blocks = re.findall(r"^```sh\n(.*?)^```$", page, re.MULTILINE | re.DOTALL)
+    lines = next(block for block in blocks if "scancel" in block).splitlines()
+    return [line.partition("  #")[0].strip() for line in lines]
 
 
 @contextlib.contextmanager
-def snakemake_process(
-    args: Sequence[str], env: Mapping[str, str], cwd: Path, log: Path
-) -> Iterator[subprocess.Popen[bytes]]:
-    """Start Snakemake in `cwd`, with its output appended to `log`; its process group is killed at the end, if need be.
-
-    The process id is Snakemake's own, and its handler of SIGINT is the default even where the caller ignores SIGINT.
-    """
-    command = ["env", "--default-signal=INT", sys.executable, "-m", "snakemake", *args]
-    with open(log, "ab") as stream:
+def started(line: str, cwd: Path, env: dict[str, str], log: Path) -> Iterator[subprocess.Popen[bytes]]:
+    """Start a command in `cwd` with its output in `log`; its process group is killed at the end, if need be."""
+    with open(log, "wb") as stream:
         process = subprocess.Popen(
-            command,
-            env=environment(env),
+            shlex.split(line),
             cwd=cwd,
+            env=env,
             stdin=subprocess.DEVNULL,
             stdout=stream,
             stderr=subprocess.STDOUT,
@@ -94,119 +175,83 @@ def snakemake_process(
         process.wait()
 
 
-def run_snakemake(
-    args: Sequence[str], env: Mapping[str, str], cwd: Path, *, timeout: float = 300, check: bool = True
-) -> str:
-    """Run Snakemake in `cwd` to its end and return its output.
-
-    With `check`, an exit code other than 0 fails the test and shows the output; so does a run longer than `timeout`.
-    """
-    log = cwd / f"snakemake_{time.time_ns()}.log"
-    with snakemake_process(args, env, cwd, log) as process:
-        try:
-            code = process.wait(timeout)
-        except subprocess.TimeoutExpired:
-            pytest.fail(f"snakemake {' '.join(args)}: not done after {timeout} s\n{log.read_text()}")
-    output = log.read_text()
-    if check and code != 0:
-        pytest.fail(f"snakemake {' '.join(args)}: exit code {code}\n{output}")
-    return output
-
-
-def slurm_args(*args: str) -> list[str]:
-    """Return the arguments that run a workflow through profiles/slurm on the test cluster."""
-    return [f"--workflow-profile={PROFILE}", *TEST_OVERRIDES, *args]
-
-
-def run_id(workdir: Path) -> str:
-    """Return the id that the SLURM jobs of the last run have as their name, from Snakemake's own log as documented."""
-    logs = sorted((workdir / ".snakemake" / "log").glob("*.log"))
-    found = [match for log in logs for match in re.findall(r"SLURM run ID: (\S+)", log.read_text())]
-    assert found, logs
-    return found[-1]
-
-
-def wait_until(condition: Callable[[], object], timeout: float, what: str) -> None:
-    """Poll `condition` until it holds; fail the test after `timeout` seconds."""
-    deadline = time.monotonic() + timeout
+def wait_until(process: subprocess.Popen[bytes], condition: Callable[[], bool], log: Path) -> None:
+    """Wait until a condition holds while a process runs."""
+    end = time.monotonic() + 300
     while not condition():
-        if time.monotonic() > deadline:
-            pytest.fail(f"waited {timeout} s for {what}")
+        assert process.poll() is None, log.read_text()
+        assert time.monotonic() < end, log.read_text()
         time.sleep(0.2)
 
 
-@pytest.fixture(scope="module")
-def running_cluster(tmp_path_factory: pytest.TempPathFactory) -> Iterator[SlurmCluster]:
-    """One SLURM for all tests of this file."""
-    if reason := why_no_slurm():
-        if os.environ.get("ALGEBRASET_REQUIRE_SLURM"):
-            pytest.fail(reason)
-        pytest.skip(reason)
-    with SlurmCluster(tmp_path_factory.mktemp("slurm")) as cluster:
-        yield cluster
-    assert cluster.processes() == []
+def shell(line: str, cwd: Path, env: dict[str, str], ok: bool = True) -> str:
+    """Run a line of shell in `cwd` and return its output; `ok` says whether it must succeed or must fail."""
+    result = subprocess.run(
+        line,
+        shell=True,
+        cwd=cwd,
+        env=env,
+        stdin=subprocess.DEVNULL,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.STDOUT,
+        text=True,
+        timeout=300,
+        check=False,
+    )
+    assert (result.returncode == 0) == ok, result.stdout
+    return result.stdout
 
 
-@pytest.fixture
-def cluster(running_cluster: SlurmCluster) -> Iterator[SlurmCluster]:
-    """The SLURM, with an empty queue before and after the test."""
-    yield running_cluster
-    running_cluster.cancel_all()
+def finished_jobs(output: str) -> Counter[str]:
+    """Return the number of jobs by rule that Snakemake has seen to end well."""
+    return Counter(re.findall(r"^Finished jobid: \d+ \(Rule: (\w+)\)", output, re.MULTILINE))
 
 
-@pytest.fixture
-def workdir(tmp_path: Path) -> Path:
-    """A folder with a small workflow: three parts, one of which fails once, and a merge."""
-    (tmp_path / "Snakefile").write_text(SNAKEFILE)
-    return tmp_path
+def completed(jobs: list[EndedJob]) -> Counter[str]:
+    """Return the number of jobs by rule that ended well according to SLURM."""
+    return Counter(job.rule for job in jobs if job.state == "COMPLETED" and job.rule)
 
 
-def merged(workdir: Path) -> list[tuple[str, ...]]:
-    """Return (part, MB) of each line of the workflow's result, and check that SLURM made them."""
-    lines = [line.split() for line in (workdir / "merged.txt").read_text().splitlines()]
-    assert all(line[-1].isdigit() for line in lines), lines
-    return [(line[1], line[3]) for line in lines]
+def test_both_datasets_have_the_bytes_of_a_local_run(run: Run) -> None:
+    for backend in BACKENDS:
+        on_slurm, locally = (data_bytes(folder / "data" / backend) for folder in (run.clone, run.local))
+        assert set(on_slurm) == {"train_raw.txt", "train_data.jsonl", "SHA256SUMS", "statistics"}
+        assert on_slurm == locally
+        assert len(on_slurm["train_raw.txt"].splitlines()) == 12
+        subprocess.run(["sha256sum", "--check", "--quiet", "SHA256SUMS"], cwd=run.clone / "data" / backend, check=True)
 
 
-def test_profile_runs_and_retries_with_more_memory(cluster: SlurmCluster, workdir: Path) -> None:
-    output = run_snakemake(slurm_args("--config", "seconds=0", "fail=1"), cluster.env, workdir)
-
-    assert merged(workdir) == [("0", "400"), ("1", "800"), ("2", "400")]
-    states = [state for _, state in cluster.history()]
-    assert states.count("FAILED") == 1
-    assert "Trying to restart job" in output
-    assert cluster.queue() == []
-    logs = [path.relative_to(workdir) for path in (workdir / "logs" / "slurm").rglob("*.log")]
-    assert [path.parts[2:4] for path in logs] == [("rule_part", "1")]  # only the failed job's is kept
+def test_all_jobs_ran_on_slurm(run: Run) -> None:
+    done = completed(run.jobs)
+    assert {rule: done[rule] for rule in TRYING | GENERATING} == TRYING | GENERATING
+    # One of these may have ended after Snakemake was killed, and so be made again.
+    assert set(done) == set(TRYING | GENERATING | COLLECTING)
+    assert all(done[rule] >= count for rule, count in COLLECTING.items())
 
 
-def test_killed_snakemake_is_resumed_by_the_documented_recipe(cluster: SlurmCluster, workdir: Path) -> None:
-    log = workdir / "killed.log"
-    arguments = slurm_args("--config", "seconds=2", "fail=none")
-    with snakemake_process([*arguments, "--jobs=1"], cluster.env, workdir, log) as process:
-        # a part is finished for Snakemake, not only its file there: else it is rightly made again
-        wait_until(lambda: "Finished jobid" in log.read_text(), 90, "the first part")
-        wait_until(cluster.queue, 30, "the next job in the queue")
-        process.kill()
-        process.wait()
-
-    # SLURM's jobs run on without Snakemake: cancel them by name, and wait until they are gone
-    name = run_id(workdir)
-    assert {job_name for _, job_name, _ in cluster.queue()} == {name}
-    subprocess.run(["scancel", f"--name={name}"], env=cluster.env, check=True)
-    cluster.wait_until_idle(30)
-    done = modification_times(workdir)
-    assert done
-
-    locked = run_snakemake(arguments, cluster.env, workdir, check=False)
-    assert "Directory cannot be locked" in locked
-    run_snakemake([*arguments, "--unlock"], cluster.env, workdir)
-    run_snakemake([*arguments, "--rerun-incomplete"], cluster.env, workdir)
-
-    assert merged(workdir) == [("0", "400"), ("1", "400"), ("2", "400")]
-    assert done.items() <= modification_times(workdir).items()  # finished jobs were kept
+def test_a_job_that_dies_is_retried_with_more_memory_and_time(run: Run) -> None:
+    [failed] = [job for job in run.jobs if job.state == "FAILED"]
+    assert (failed.rule, failed.cpus, failed.memory, failed.time_limit) == ("generate_sympy", "1", "1500M", "2:00:00")
+    [retried] = [job for job in run.jobs if job.comment == failed.comment and job is not failed]
+    assert (retried.state, retried.memory, retried.time_limit) == ("COMPLETED", "2500M", "4:00:00")
+    assert "Trying to restart job" in run.killed
+    # Of the jobs whose end Snakemake saw, SLURM's output of the failed one is kept.
+    seen = {job.id for job in run.jobs if job.state != "CANCELLED"}
+    logs = {path.stem: path for path in (run.clone / "logs" / "slurm").rglob("*.log")}
+    assert seen & set(logs) == {failed.id}
+    assert logs[failed.id].relative_to(run.clone).parts[:3] == ("logs", "slurm", "rule_generate_sympy")
 
 
-def modification_times(workdir: Path) -> dict[str, int]:
-    """Return the modification time of each finished part."""
-    return {path.name: path.stat().st_mtime_ns for path in (workdir / "parts").glob("*.txt")}
+def test_n_jobs_is_the_number_of_cpus(run: Run) -> None:
+    found = {(job.cpus, job.memory) for job in run.jobs if job.rule == "generate_sagemath"}
+    assert found == {("2", "2500M")}
+
+
+def test_a_killed_snakemake_is_resumed_by_the_documented_recipe(run: Run) -> None:
+    assert run.left == {run.run_id}  # SLURM's jobs ran on without Snakemake, and had the name that the recipe finds
+    assert "Directory cannot be locked" in run.locked
+    cancelled = Counter(job.rule for job in run.jobs if job.state == "CANCELLED")
+    assert cancelled["generate_sagemath"] == 1
+    # What was finished is kept: only the batch that was cancelled is made again.
+    planned = job_counts(run.resumed)
+    assert {rule: count for rule, count in planned.items() if rule not in COLLECTING} == {"generate_sagemath": 1}
