@@ -451,6 +451,16 @@ def test_wrong_config_stops_before_any_job(tmp_path: Path, changes: dict[str, An
     assert not (tmp_path / "data").exists()
 
 
+def test_all_cores_of_a_cluster_stop_before_any_job(tmp_path: Path) -> None:
+    write_sums(tmp_path)
+    write_config(tmp_path / "config.yaml", dataset=sums_dataset(n_jobs=-1))
+    line = command("--executor", "slurm", "--jobs", "2", *CONFIG)
+    result = subprocess.run(line, cwd=tmp_path, env=environment(), capture_output=True, text=True, check=False)
+    assert result.returncode == 1
+    assert "dataset.n_jobs = -1 counts the cores of one machine: on a cluster, give a positive number" in result.stderr
+    assert not (tmp_path / "data").exists()
+
+
 FAULTY = """\
 import random
 

@@ -83,6 +83,15 @@ for dataset in DATASETS.values():
         if file is not None and not os.path.isfile(file):
             raise WorkflowError(f"config: {dataset['name']}.{key} = {dataset[key]!r}: there is no file {file}")
 
+# On a cluster Snakemake is told a number of jobs and not of cores.
+if workflow.resource_settings.nodes is not None and workflow.resource_settings.cores is None:
+    for dataset in DATASETS.values():
+        if dataset["n_jobs"] < 0:
+            raise WorkflowError(
+                f"config: {dataset['name']}.n_jobs = {dataset['n_jobs']} counts the cores of one machine: on a cluster, "
+                "give a positive number"
+            )
+
 NUM_JOBS = sum(num_batches(dataset, split) for dataset in DATASETS.values() for split in dataset["splits"])
 if NUM_JOBS > 20_000:
     factor = -(-NUM_JOBS // 1000)
@@ -231,8 +240,6 @@ def generate_threads(wildcards):
     n_jobs = DATASETS[wildcards.save_dir]["n_jobs"]
     if n_jobs > 0:
         return n_jobs
-    if workflow.resource_settings.cores is None:
-        raise WorkflowError(f"n_jobs: {n_jobs} counts the cores of one machine: on a cluster, give a positive number")
     return max(1, workflow.cores + 1 + n_jobs)
 
 
