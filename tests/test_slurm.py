@@ -177,7 +177,7 @@ def started(line: str, cwd: Path, env: dict[str, str], log: Path) -> Iterator[su
 
 def wait_until(process: subprocess.Popen[bytes], condition: Callable[[], bool], log: Path) -> None:
     """Wait until a condition holds while a process runs."""
-    end = time.monotonic() + 300
+    end = time.monotonic() + 600
     while not condition():
         assert process.poll() is None, log.read_text()
         assert time.monotonic() < end, log.read_text()
@@ -195,7 +195,7 @@ def shell(line: str, cwd: Path, env: dict[str, str], ok: bool = True) -> str:
         stdout=subprocess.PIPE,
         stderr=subprocess.STDOUT,
         text=True,
-        timeout=300,
+        timeout=600,
         check=False,
     )
     assert (result.returncode == 0) == ok, result.stdout
