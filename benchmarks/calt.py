@@ -1,0 +1,32 @@
+"""Against calt-x: `DatasetPipeline.run()` of both, same generator, batch size, workers, formats and statistics."""
+
+from __future__ import annotations
+
+from benchmarks.engine import pipeline
+from benchmarks.harness import Options, Result, alternate, compare
+
+# generator, batch size: samples, at least so many times calt-x
+CASES = {
+    ("sums", 50_000): (100_000, 5.0),
+    ("sums", 1000): (100_000, 5.0),
+    ("addition", 5000): (10_000, 2.0),
+    ("addition", 100): (10_000, 2.0),
+    ("ten_additions", 500): (1000, 1.2),
+    ("stragglers", 2500): (5000, 1.2),
+    ("stragglers", 50): (5000, 1.2),
+}
+
+
+def measure(options: Options) -> list[Result]:
+    """Compare samples per second."""
+    results = []
+    for (name, size), (count, goal) in CASES.items():
+        size, count = options.size(size, max(2, size // 100)), options.size(count, count // 100)
+        sides = {
+            "algebraset": lambda n=name, s=size, c=count: c / pipeline(n, c, s),
+            "calt-x": lambda n=name, s=size, c=count: c / pipeline(n, c, s, side="theirs"),
+        }
+        what = f"{name}, {count:,} samples, batches of {size:,}"
+        rates = alternate(sides, options.repeats)
+        results.append(compare(what, "samples/s", rates, more_is_better=True, at_least=goal))
+    return results

@@ -1,0 +1,33 @@
+"""Growth: how the cost of `DatasetPipeline.run()` grows with samples, workers and batches, for the cheapest samples."""
+
+from __future__ import annotations
+
+from benchmarks.engine import pipeline
+from benchmarks.harness import Options, Result, alternate, compare
+
+SAMPLES = 200_000
+
+# what: samples, batch size and workers, all beside SAMPLES in one batch with two workers
+CASES = {
+    "a tenth of the samples": (SAMPLES // 10, SAMPLES // 10, 2),
+    "one worker": (SAMPLES, SAMPLES, 1),
+    "four workers": (SAMPLES, SAMPLES, 4),
+    "100 batches": (SAMPLES, SAMPLES // 100, 2),
+    "1,000 batches": (SAMPLES, SAMPLES // 1000, 2),
+}
+
+
+def measure(options: Options) -> list[Result]:
+    """Compare the time per sample; no goals, this explains the others."""
+    scale = options.size(1, 100)
+    sides = {"two workers, one batch": lambda: _per_sample(SAMPLES // scale, SAMPLES // scale, 2)}
+    for name, (count, size, n_jobs) in CASES.items():
+        sides[name] = lambda c=count, s=size, n=n_jobs: _per_sample(c // scale, max(1, s // scale), n)
+    times = alternate(sides, options.repeats)
+    base = times.pop("two workers, one batch")
+    what = f"sums, {SAMPLES // scale:,} samples in one batch with two workers, against"
+    return [compare(f"{what} {name}", "us a sample", {"first": base, name: values}) for name, values in times.items()]
+
+
+def _per_sample(count: int, batch_size: int, n_jobs: int) -> float:
+    return 1e6 * pipeline("sums", count, batch_size, n_jobs) / count

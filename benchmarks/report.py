@@ -1,0 +1,131 @@
+"""Report: the results of all topics as one Markdown table, with where, when and with what they were measured."""
+
+from __future__ import annotations
+
+import os
+import statistics
+import subprocess
+import sys
+import time
+from collections.abc import Mapping
+from importlib import metadata
+from pathlib import Path
+from typing import Any
+
+from benchmarks.harness import ROOT, SAGE_PYTHON, Options
+
+BEGIN, END = "<!-- begin: written by `make bench` -->", "<!-- end: written by `make bench` -->"
+
+PACKAGES = (
+    "calt-x", "sympy", "python-flint", "gmpy2", "snakemake", "joblib", "pebble", "numpy",
+)  # fmt: skip
+
+
+def circumstances(options: Options) -> dict[str, Any]:
+    """Return when, where, how thoroughly and with which versions a topic is measured."""
+    return {
+        "date": time.strftime("%Y-%m-%d %H:%M", time.gmtime()),
+        "load": round(os.getloadavg()[0], 2),
+        "quick": options.quick,
+        "machine": machine(),
+        "versions": versions(),
+    }
+
+
+def machine() -> dict[str, Any]:
+    """Return processor, cores, memory and system."""
+    info = Path("/proc/cpuinfo")
+    lines = info.read_text().splitlines() if info.exists() else []
+    names = [line.partition(":")[2].strip() for line in lines if line.startswith("model name")]
+    return {
+        "cpu": names[0] if names else "unknown processor",
+        "cores": os.cpu_count(),
+        "memory_gb": round(os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES") / 1e9),
+        "system": f"{os.uname().sysname} {os.uname().release}",
+    }
+
+
+def versions() -> dict[str, str]:
+    """Return the versions of everything that takes part; algebraset's is the commit."""
+    command = ["git", "-C", str(ROOT), "describe", "--always", "--dirty", "--exclude=*"]
+    commit = subprocess.run(command, capture_output=True, text=True, check=False).stdout.strip()
+    found = {"algebraset": commit or "unknown commit", "Python": sys.version.split()[0]}
+    for name in PACKAGES:
+        try:
+            found[name] = metadata.version(name)
+        except metadata.PackageNotFoundError:
+            continue
+    for path in SAGE_PYTHON.parents[1].glob("lib/python*/site-packages/passagemath_singular-*.dist-info"):
+        found["SageMath (passagemath)"] = path.name.removesuffix(".dist-info").partition("-")[2]
+    return found
+
+
+def table(topics: Mapping[str, Mapping[str, Any]], titles: Mapping[str, str]) -> str:
+    """Return the last results of each topic as Markdown.
+
+    Args:
+        topics: per topic `circumstances`, with its `results` (those of `Result.as_json`).
+        titles: what each topic is called.
+    """
+    # Topics that were repeated alone may differ from the others in these.
+    kinds = list({key: None for topic in topics.values() for key in [(_machine(topic), _versions(topic))]})
+    lines: list[str] = []
+    for number, (place, software) in enumerate(kinds, 1):
+        mark = f"({number}) " if len(kinds) > 1 else ""
+        lines += [f"{mark}{place}. {software}.", ""]
+    goals = [result["met"] for topic in topics.values() for result in topic["results"] if result["met"] is not None]
+    if any(topic["quick"] for topic in topics.values()):
+        lines += ["**A quick run: it shows that the harness works, its numbers mean nothing.**", ""]
+    else:
+        lines += [f"{sum(goals)} of {len(goals)} goals are met.", ""]
+    for name, topic in topics.items():
+        mark = f", ({kinds.index((_machine(topic), _versions(topic))) + 1})" if len(kinds) > 1 else ""
+        lines += [f"### {titles[name]}", "", f"{topic['date']} UTC, load at the start {topic['load']}{mark}.", ""]
+        lines += ["| | sides | median (least to most) | goal | |", "|---|---|---|---|---|"]
+        lines += [f"| {' | '.join(_cells(result, topic['quick']))} |" for result in topic["results"]]
+        lines.append("")
+    return "\n".join(lines)
+
+
+def _machine(topic: Mapping[str, Any]) -> str:
+    place = topic["machine"]
+    return f"{place['cpu']}, {place['cores']} cores, {place['memory_gb']} GB, {place['system']}"
+
+
+def _versions(topic: Mapping[str, Any]) -> str:
+    return ", ".join(f"{name} {version}" for name, version in topic["versions"].items())
+
+
+def _cells(result: Mapping[str, Any], quick: bool) -> list[str]:
+    sides = "; ".join(f"{name} {number(value)}" for name, value in result["sides_median"].items())
+    if sides and result["sides_unit"]:
+        sides += f" {result['sides_unit']}"
+    judged = result["judged"]
+    value = f"{number(statistics.median(judged))} {result['unit']}".strip()
+    if len(judged) > 1:
+        value += f" ({number(min(judged))} to {number(max(judged))}, n = {len(judged)})"
+    goal = ""
+    for sign, key in (("≥", "at_least"), ("≤", "at_most")):
+        if result[key] is not None:
+            goal = f"{sign} {result[key]:g} {result['unit']}".strip()
+    verdict = "" if quick or result["met"] is None else "met" if result["met"] else "**not met**"
+    return [result["what"], sides, value, goal, verdict]
+
+
+def number(value: float) -> str:
+    """Return a number with three significant digits, large ones with separators."""
+    return f"{value:,.0f}" if abs(value) >= 100 else f"{value:.3g}"
+
+
+def write_page(page: Path, text: str) -> None:
+    """Put the table between the two marker comments of a page.
+
+    Raises:
+        ValueError: the page has not both markers once each.
+    """
+    content = page.read_text(encoding="utf-8")
+    if content.count(BEGIN) != 1 or content.count(END) != 1:
+        raise ValueError(f"{page} needs each marker once: {BEGIN} and {END}")
+    before, _, rest = content.partition(BEGIN)
+    after = rest.partition(END)[2]
+    page.write_text(f"{before}{BEGIN}\n\n{text}\n{END}{after}", encoding="utf-8")

@@ -1,0 +1,54 @@
+"""Samplers: time per polynomial against calt-x's, with 3 variables, degree 4 and up to 5 terms."""
+
+from __future__ import annotations
+
+import random
+from typing import Any
+
+from benchmarks.harness import SAGE_PYTHON, Options, Result, alternate, compare, run, seconds
+from benchmarks.peers import calt_folder, calt_sampler
+
+FIELDS = ("ZZ", "QQ", "GF(7)", "RR")
+GOALS = {"sympy": 15.0, "sagemath": 5.0}
+
+
+def measure(options: Options) -> list[Result]:
+    """Compare the time per polynomial for both backends."""
+    results = []
+    for backend, goal in GOALS.items():
+        where: dict[str, Any] = {}
+        if backend == "sagemath":
+            if not SAGE_PYTHON.exists():
+                continue
+            where = {"python": SAGE_PYTHON, "environment": {"CALT_FOLDER": str(calt_folder())}}
+        size = {"number": options.size(1000, 50), "repeats": options.repeats}
+        times = run("sampler", "both", backend=backend, **size, **where).value
+        for field, sides in times.items():
+            results.append(compare(f"{backend}, {field}: calt-x's time over ours", "us", sides, at_least=goal))
+    return results
+
+
+def both(backend: str, number: int, repeats: int) -> dict[str, dict[str, list[float]]]:
+    """Return the microseconds per polynomial, for each field."""
+    from algebraset.backends import load_backend
+
+    load_backend(backend)  # SageMath must be loaded in order
+    if backend == "sympy":
+        from algebraset.sympy import PolynomialSampler
+    else:
+        from algebraset.sagemath import PolynomialSampler
+
+    times = {}
+    for field in FIELDS:
+        sides = {}
+        # Ours makes ten times as many, so that both take long enough for the clock.
+        for name, kind, count in (
+            ("algebraset", PolynomialSampler, 10 * number),
+            ("calt-x", calt_sampler(backend), number),
+        ):
+            sampler = kind(symbols="x,y,z", field_str=field, max_degree=4, max_num_terms=5)
+            sampler.sample(num_samples=10)
+            sides[name] = lambda s=sampler, c=count: 1e6 * seconds(lambda: s.sample(num_samples=c)) / c
+        random.seed(1)
+        times[field] = alternate(sides, repeats)
+    return times
