@@ -7,8 +7,8 @@ from benchmarks.harness import Options, Result, alternate, compare
 
 # generator, batch size: samples, at least so many times calt-x
 CASES = {
-    ("sums", 50_000): (100_000, 5.0),
-    ("sums", 1000): (100_000, 5.0),
+    ("sums", 100_000): (200_000, 5.0),
+    ("sums", 2000): (200_000, 5.0),
     ("addition", 5000): (10_000, 2.0),
     ("addition", 100): (10_000, 2.0),
     ("ten_additions", 500): (1000, 1.2),

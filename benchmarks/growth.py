@@ -5,9 +5,11 @@ from __future__ import annotations
 from benchmarks.engine import pipeline
 from benchmarks.harness import Options, Result, alternate, compare
 
-SAMPLES = 200_000
+SAMPLES = 100_000
 
-# what: samples, batch size and workers, all beside SAMPLES in one batch with two workers
+BASE = f"{SAMPLES:,} sums in one batch by two workers"
+
+# what changes: samples, batch size and workers
 CASES = {
     "a tenth of the samples": (SAMPLES // 10, SAMPLES // 10, 2),
     "one worker": (SAMPLES, SAMPLES, 1),
@@ -20,13 +22,13 @@ CASES = {
 def measure(options: Options) -> list[Result]:
     """Compare the time per sample; no goals, this explains the others."""
     scale = options.size(1, 100)
-    sides = {"two workers, one batch": lambda: _per_sample(SAMPLES // scale, SAMPLES // scale, 2)}
-    for name, (count, size, n_jobs) in CASES.items():
-        sides[name] = lambda c=count, s=size, n=n_jobs: _per_sample(c // scale, max(1, s // scale), n)
+    cases = {BASE: (SAMPLES, SAMPLES, 2), **CASES}
+    sides = {
+        name: lambda c=count, s=size, n=n_jobs: _per_sample(c // scale, max(1, s // scale), n)
+        for name, (count, size, n_jobs) in cases.items()
+    }
     times = alternate(sides, options.repeats)
-    base = times.pop("two workers, one batch")
-    what = f"sums, {SAMPLES // scale:,} samples in one batch with two workers, against"
-    return [compare(f"{what} {name}", "us a sample", {"first": base, name: values}) for name, values in times.items()]
+    return [compare(f"{name}, over {BASE}", "us", {BASE: times[BASE], name: times[name]}) for name in CASES]
 
 
 def _per_sample(count: int, batch_size: int, n_jobs: int) -> float:

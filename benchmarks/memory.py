@@ -19,33 +19,31 @@ def by_size(options: Options) -> list[Result]:
     for count in (options.size(10_000, 1000), options.size(1_000_000, 10_000)):
         with scratch() as folder:
             dataset = jobs.prepare(folder / "data", **jobs.SUMS, splits={"train": count}, batch_size=count)
-            commands = {
-                f"generate job, n_jobs {n}": jobs.generate(folder / "data", count, f"--n-jobs={n}") for n in (1, 2)
-            }
+            generate = {n: jobs.generate(folder / "data", count, f"--n-jobs={n}") for n in (1, 2)}
+            commands = {f"a generate job, n_jobs {n}": command for n, command in generate.items()}
             for what, command in (commands | jobs.collect(folder / "data", dataset)).items():
-                peak = [execute(command).peak for _ in range(options.repeats)]
-                peaks.setdefault(f"peak of {what}", {})[f"{count:,} samples"] = peak
+                peaks.setdefault(f"peak of {what}", {})[f"{count:,} samples"] = _peaks(command, options)
     return [compare(what, "MB", sides, at_most=LARGER) for what, sides in peaks.items()]
 
 
 def over_a_long_run(options: Options) -> list[Result]:
-    """Compare workers after some and after many samples with SymPy, whose cache grows; recycled ones are replaced."""
-    short, long = options.size(2000, 100), options.size(20_000, 400)
+    """Compare workers after few and after many samples with SymPy, whose cache grows; recycled ones are replaced."""
+    few, many = options.size(1000, 50), options.size(10_000, 200)
     results = []
-    with scratch() as folder:
-        for name, generator in (
-            ("expressions", "benchmarks.generators:expressions"),
-            ("factorization", "polynomial_factorization"),
-        ):
-            data = folder / name
-            jobs.prepare(data, generator=generator, splits={"train": long}, batch_size=long)
-            for what, options_ in (("", []), (f", recycle_after {short}", [f"--recycle-after={short}"])):
-                sides = {
-                    f"{count:,} samples": [
-                        execute(jobs.generate(data, count, "--n-jobs=2", *options_)).peak
-                        for _ in range(options.repeats)
-                    ]
-                    for count in (short, long)
-                }
-                results.append(compare(f"peak of a worker, {name}{what}", "MB", sides, at_most=LARGER))
+    for name, generator, flags in (
+        ("polynomial_factorization", "polynomial_factorization", []),
+        ("expressions", "benchmarks.generators:expressions", []),
+        (f"expressions, recycle_after {few}", "benchmarks.generators:expressions", [f"--recycle-after={few}"]),
+    ):
+        with scratch() as folder:
+            data = folder / "data"
+            jobs.prepare(data, generator=generator, splits={"train": many}, batch_size=many)
+            commands = {f"{count:,} samples": jobs.generate(data, count, "--n-jobs=2", *flags) for count in (few, many)}
+            peaks = {what: _peaks(command, options) for what, command in commands.items()}
+        results.append(compare(f"peak of a worker, {name}", "MB", peaks, at_most=LARGER))
     return results
+
+
+def _peaks(command: list[str], options: Options) -> list[float]:
+    # Peaks hardly vary, so three are enough.
+    return [execute(command).peak for _ in range(min(3, options.repeats))]
