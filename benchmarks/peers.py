@@ -7,6 +7,8 @@ module with the names that calt-x imports from it.
 
 from __future__ import annotations
 
+import functools
+import importlib
 import importlib.util
 import logging
 import os
@@ -58,6 +60,7 @@ def calt_run(**arguments: Any) -> None:
     calt("dataset.pipeline").DatasetPipeline(**arguments).run()
 
 
+@functools.cache
 def calt_sampler(backend: str) -> type:
     """Return calt-x's `PolynomialSampler` for a backend."""
     if backend == "sympy":
