@@ -5,6 +5,7 @@
 
 PYTHON ?= python3
 CORES ?= 2
+BENCH_ARGS ?= --page
 BIN := .venv/bin
 
 .PHONY: data test lint bench clean
@@ -22,10 +23,10 @@ lint: .venv/test
 	$(BIN)/snakefmt --check Snakefile workflow
 	$(BIN)/snakemake --lint
 
-# In an environment of its own, which has the peer too; BENCH_ARGS may name topics, --quick, ...
+# In an environment of its own, which has the peer too. For parts: make bench BENCH_ARGS=--quick, ... (see --help)
 bench: .venv-bench/made
 	PYTHONPATH=tests .venv-bench/bin/python -c 'import environments; environments.sage()'
-	.venv-bench/bin/python -m benchmarks --page $(BENCH_ARGS)
+	.venv-bench/bin/python -m benchmarks $(BENCH_ARGS)
 
 clean:
 	rm -rf .venv .venv-* .snakemake data/polynomial_factorization benchmarks/results .pytest_cache .ruff_cache .hypothesis

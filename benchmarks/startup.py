@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import sys
 from pathlib import Path
+from typing import Any
 
 from benchmarks import jobs
 from benchmarks.harness import SAGE_PYTHON, Options, Result, alternate, compare, execute, scratch
@@ -16,7 +17,9 @@ IMPORT = {"sympy": "import sympy", "sagemath": "import sage.rings.polynomial.mul
 def measure(options: Options) -> list[Result]:
     """Return seconds, beside those of what cannot be avoided."""
     help_, nothing = [sys.executable, "-m", "algebraset", "--help"], [sys.executable, "-c", "pass"]
-    results = _beside("python -m algebraset --help", help_, "python -c pass", nothing, 0.15, options)
+    # As people call it: it starts itself again with fixed hashing.
+    usual = {"PYTHONHASHSEED": None}
+    results = _beside("python -m algebraset --help", help_, "python -c pass", nothing, 0.15, options, usual)
     for backend, goal in GOALS.items():
         python = Path(sys.executable) if backend == "sympy" else SAGE_PYTHON
         if python.exists():
@@ -27,10 +30,12 @@ def measure(options: Options) -> list[Result]:
     return results
 
 
-def _beside(what: str, ours: list[str], name: str, other: list[str], goal: float, options: Options) -> list[Result]:
+def _beside(
+    what: str, ours: list[str], name: str, other: list[str], goal: float, options: Options, environment: Any = None
+) -> list[Result]:
     for command in (ours, other):
         execute(command)  # compiles what is not compiled yet, and fills the file cache
-    sides = {"algebraset": lambda: execute(ours).wall, name: lambda: execute(other).wall}
+    sides = {"algebraset": lambda: execute(ours, environment).wall, name: lambda: execute(other, environment).wall}
     times = alternate(sides, options.repeats)
     ratio = compare(f"{what}, over `{name}`", "s", {name: times[name], "algebraset": times["algebraset"]})
     return [Result(what, times["algebraset"], unit="s", at_most=goal), ratio]
