@@ -26,6 +26,7 @@ def circumstances(options: Options) -> dict[str, Any]:
     return {
         "date": time.strftime("%Y-%m-%d %H:%M", time.gmtime()),
         "load": round(os.getloadavg()[0], 2),
+        "commit": commit(),
         "quick": options.quick,
         "machine": machine(),
         "versions": versions(),
@@ -45,11 +46,20 @@ def machine() -> dict[str, Any]:
     }
 
 
+def commit() -> str:
+    """Return the last commit that changed what is measured, with "-dirty" if that was changed since."""
+    measured = ["--", "Snakefile", "src", "workflow"]
+
+    def git(*arguments: str) -> str:
+        command = ["git", "-C", str(ROOT), *arguments, *measured]
+        return subprocess.run(command, capture_output=True, text=True, check=False).stdout.strip()
+
+    return (git("log", "-1", "--format=%h") or "unknown") + ("-dirty" if git("status", "--porcelain") else "")
+
+
 def versions() -> dict[str, str]:
-    """Return the versions of everything that takes part; algebraset's is the commit."""
-    command = ["git", "-C", str(ROOT), "describe", "--always", "--dirty", "--exclude=*"]
-    commit = subprocess.run(command, capture_output=True, text=True, check=False).stdout.strip()
-    found = {"algebraset": commit or "unknown commit", "Python": sys.version.split()[0]}
+    """Return the versions of everything that takes part."""
+    found = {"Python": sys.version.split()[0]}
     for name in PACKAGES:
         try:
             found[name] = metadata.version(name)
@@ -80,7 +90,8 @@ def table(topics: Mapping[str, Mapping[str, Any]], titles: Mapping[str, str]) ->
         lines += [f"{sum(goals)} of {len(goals)} goals are met.", ""]
     for name, topic in topics.items():
         mark = f", ({kinds.index((_machine(topic), _versions(topic))) + 1})" if len(kinds) > 1 else ""
-        lines += [f"### {titles[name]}", "", f"{topic['date']} UTC, load at the start {topic['load']}{mark}.", ""]
+        when = f"{topic['date']} UTC, commit {topic['commit']}, load at the start {topic['load']}{mark}."
+        lines += [f"### {titles[name]}", "", when, ""]
         lines += ["| | sides | median (least to most) | goal | |", "|---|---|---|---|---|"]
         lines += [f"| {' | '.join(_cells(result, topic['quick']))} |" for result in topic["results"]]
         lines.append("")

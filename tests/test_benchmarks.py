@@ -8,19 +8,14 @@ from pathlib import Path
 
 import pytest
 
-ROOT = Path(__file__).resolve().parents[1]
-sys.path.insert(0, str(ROOT))
-
-from benchmarks import __main__ as command  # noqa: E402
-from benchmarks import harness, jobs, peers, report, startup, workflow  # noqa: E402
-from benchmarks.harness import Options, Result, alternate, compare  # noqa: E402
-
-QUICK = Options(1, quick=True)
+from benchmarks import __main__ as command
+from benchmarks import harness, jobs, report, startup, workflow
+from benchmarks.harness import Result, alternate, compare
 
 
 def as_topic(*results: Result, **changed: object) -> dict[str, object]:
     """Return a topic as it is saved, in circumstances that are the same each time."""
-    same = {"date": "2001-02-03 04:05", "load": 0.1, "quick": False, "versions": {"sympy": "1"}}
+    same = {"date": "2001-02-03 04:05", "commit": "abc", "load": 0.1, "quick": False, "versions": {"sympy": "1"}}
     place = {"machine": {"cpu": "a processor", "cores": 2, "memory_gb": 4, "system": "a system"}}
     return same | place | {"results": [result.as_json() for result in results]} | changed
 
@@ -86,9 +81,8 @@ def test_topics_run_and_results_of_several_runs_make_one_table(
 
 def test_a_topic_that_fails_costs_no_other(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(command, "RESULTS", tmp_path)
-    monkeypatch.setattr(peers, "calt_folder", lambda: 1 / 0)
-    monkeypatch.setattr("benchmarks.text.both", None)
     monkeypatch.setattr("benchmarks.calt.measure", lambda options: 1 / 0)
+    monkeypatch.setattr("benchmarks.text.measure", lambda options: [Result("text", [1.0])])
     monkeypatch.setattr(sys, "argv", ["benchmarks", "--quick", "calt", "text"])
     assert command.main() == 1
     assert list(json.loads((tmp_path / "quick" / "table.json").read_text())) == ["text"]
