@@ -30,12 +30,8 @@ def resolve(dataset: dict[str, Any]) -> dict[str, Any]:
 
 def generate(folder: Path, count: int, *options: str, python: Path | str = sys.executable) -> list[str]:
     """Return the command that generates a batch with the first `count` samples of the split "train"."""
-    stem = folder / "shards" / "train" / "0000000"
-    files = [
-        f"--{kind}={stem}.{suffix}" for kind, suffix in (("text", "txt"), ("json", "jsonl"), ("sidecar", "sidecar"))
-    ]
     batch = ["--split=train", "--batch=0", f"--batch-size={count}", f"--samples=0-{count}"]
-    return [*script("generate", python), f"--recipe={folder / 'recipe.json'}", *batch, *files, *options]
+    return [*script("generate", python), f"--recipe={folder / 'recipe.json'}", *batch, *options]
 
 
 def collect(folder: Path, dataset: str) -> dict[str, list[str]]:

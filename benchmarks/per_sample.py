@@ -15,9 +15,8 @@ CASES = {
 
 # What is on, of a recipe's fields: statistics, save_text, save_json.
 STAGES = {
-    "seed, call, clock, strings, digest": (False, False, False),
-    "text": (False, True, False),
-    "JSON Lines": (False, True, True),
+    "seed, call, clock, JSON line, digest": (False, False, True),
+    "text line": (False, True, True),
     "statistics": (True, True, True),
 }
 

@@ -12,7 +12,7 @@ from benchmarks.harness import ROOT, WORKERS, Measured, Options, Result, alterna
 BARE = """\
 rule all:
     input:
-        [f"shards/{{n:07d}}.{{kind}}" for n in range({batches}) for kind in ("txt", "jsonl", "sidecar")],
+        [f"shards/train/{{n:07d}}.{{kind}}" for n in range({batches}) for kind in ("txt", "jsonl", "sidecar")],
     output:
         "all",
     shell:
@@ -21,9 +21,9 @@ rule all:
 
 rule generate:
     output:
-        text="shards/{{batch}}.txt",
-        json="shards/{{batch}}.jsonl",
-        sidecar="shards/{{batch}}.sidecar",
+        text="shards/train/{{batch}}.txt",
+        json="shards/train/{{batch}}.jsonl",
+        sidecar="shards/train/{{batch}}.sidecar",
     shell:
         "{command}"
 """
@@ -90,7 +90,6 @@ def bare(folder: Path, batches: int) -> Path:
     command = (
         f"{sys.executable} -P {ROOT / 'workflow' / 'scripts' / 'generate.py'} --recipe recipe.json --split train"
         " --batch {wildcards.batch} --samples 0-1 --batch-size 1 --n-jobs 1"
-        " --text {output.text} --json {output.json} --sidecar {output.sidecar}"
     )
     (folder / "Snakefile").write_text(BARE.format(batches=batches, command=command))
     return folder
@@ -100,7 +99,7 @@ def finish(folder: Path, batches: int) -> None:
     """Make a folder look as after a run, by Snakemake's own `--touch`: the jobs themselves would take hours."""
     names = [f"{number:07d}.{kind}" for number in range(batches) for kind in ("txt", "jsonl", "sidecar")]
     if (folder / "Snakefile").exists():
-        files = ["all", *(f"shards/{name}" for name in names)]
+        files = ["all", *(f"shards/train/{name}" for name in names)]
     else:
         final = ("recipe.json", "train_raw.txt", "train_data.jsonl", "statistics.json", "manifest.json", "SHA256SUMS")
         files = [*(f"data/{name}" for name in final), *(f"data/shards/train/{name}" for name in names)]
