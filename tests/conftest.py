@@ -8,6 +8,14 @@ from pathlib import Path
 import environments
 import pytest
 
+# Files are handed out whole to the processes that run tests, in this order: the last ones should be short.
+LONGEST = ("test_workflow.py", "test_faults.py", "test_slurm.py")
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Move the files that take longest to the front."""
+    items.sort(key=lambda item: item.path.name not in LONGEST)
+
 
 def _made(make: Callable[[], Path]) -> Path:
     try:
