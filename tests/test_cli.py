@@ -88,7 +88,7 @@ def test_help_and_version(tmp_path):
 def test_python_flags_about_hashing_do_not_make_it_start_itself_forever(tmp_path, flags):
     code = "import runpy, sys; sys.path.insert(0, sys.argv.pop(1)); runpy.run_module('algebraset', run_name='__main__')"
     src = str(Path(algebraset.__file__).parents[1])
-    result = run_python(*flags, "-c", code, src, "--version", cwd=tmp_path, timeout=10, PYTHONHASHSEED="0")
+    result = run_python(*flags, "-c", code, src, "sample", cwd=tmp_path, timeout=10, PYTHONHASHSEED="0")
     assert result.returncode == 1 and "PYTHONHASHSEED" in result.stderr
 
 

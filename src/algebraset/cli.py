@@ -22,7 +22,16 @@ DEFAULT_CONFIG = "config/config.yaml"
 
 def main(argv: list[str] | None = None) -> int:
     """Run one verb; return the exit status."""
-    args = _parser().parse_args(argv)
+    return run_verb(parse(argv))
+
+
+def parse(argv: list[str] | None = None) -> argparse.Namespace:
+    """Return what the command line asks for; help and mistakes end here."""
+    return _parser().parse_args(argv)
+
+
+def run_verb(args: argparse.Namespace) -> int:
+    """Run the verb of a command line; return the exit status."""
     with plain_errors():
         try:
             return args.verb(args)
