@@ -15,7 +15,7 @@ data: .venv/data
 
 test: .venv/test
 	$(BIN)/python tests/environments.py  # SageMath among them: about a minute and 1.5 GB, once
-	$(BIN)/python -m pytest -n $(CORES) --dist loadfile $(PYTEST_ARGS)
+	$(BIN)/python -m pytest -n $(CORES) --dist loadfile --no-loadscope-reorder $(PYTEST_ARGS)
 
 lint: .venv/test
 	$(BIN)/ruff check .
