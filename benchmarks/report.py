@@ -42,7 +42,7 @@ def machine() -> dict[str, Any]:
         "cpu": names[0] if names else "unknown processor",
         "cores": os.cpu_count(),
         "memory_gb": round(os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES") / 1e9),
-        "system": f"{os.uname().sysname} {os.uname().release}",
+        "system": f"{os.uname().sysname} {os.uname().release.partition('-')[0]}",
     }
 
 
