@@ -27,7 +27,7 @@ def concatenation(options: Options) -> list[Result]:
         with scratch() as folder:
             dataset = {"folder": str(folder), "shards": shards, **shape}
             run("collect", "make_shards", **dataset)
-            files = [str(folder / "shards" / "train" / f"{number:07d}.txt") for number in range(shards)]
+            files = [str(folder / "shards" / "train" / f"{number:07d}" / "raw.txt") for number in range(shards)]
             cat = ["sh", "-c", 'target=$1; shift; cat "$@" > "$target"', "sh", str(folder / "cat.txt"), *files]
             sides = {
                 "algebraset": lambda d=dataset: run("collect", "concatenate", **d),

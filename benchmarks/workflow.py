@@ -97,12 +97,12 @@ def bare(folder: Path, batches: int) -> Path:
 
 def finish(folder: Path, batches: int) -> None:
     """Make a folder look as after a run, by Snakemake's own `--touch`: the jobs themselves would take hours."""
-    names = [f"{number:07d}.{kind}" for number in range(batches) for kind in ("txt", "jsonl", "sidecar")]
+    labels = [f"{number:07d}" for number in range(batches)]
     if (folder / "Snakefile").exists():
-        files = ["all", *(f"shards/train/{name}" for name in names)]
+        files = ["all", *(f"shards/train/{label}.{kind}" for label in labels for kind in ("txt", "jsonl", "sidecar"))]
     else:
         final = ("recipe.json", "train_raw.txt", "train_data.jsonl", "statistics.json", "manifest.json", "SHA256SUMS")
-        files = [*(f"data/{name}" for name in final), *(f"data/shards/train/{name}" for name in names)]
+        files = [*(f"data/{name}" for name in final), *(f"data/shards/train/{label}/sidecar" for label in labels)]
     for name in files:
         path = folder / name
         path.parent.mkdir(parents=True, exist_ok=True)

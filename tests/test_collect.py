@@ -5,6 +5,7 @@ from __future__ import annotations
 import hashlib
 import json
 import random
+import re
 import shutil
 import subprocess
 from collections.abc import Callable
@@ -75,26 +76,26 @@ def renamed(word: bytes) -> Callable[[bytes], bytes]:
 
 TRAIN = Path("shards/train")
 DAMAGES = {
-    "text truncated": lambda f: change(f / TRAIN / "0000002.txt", lambda content: content[:-1]),
-    "text flipped": lambda f: change(f / TRAIN / "0000002.txt", flipped(3)),
-    "text extended": lambda f: change(f / TRAIN / "0000002.txt", lambda content: content + b"1 # 1\n"),
-    "text missing": lambda f: (f / TRAIN / "0000002.txt").unlink(),
-    "text empty": lambda f: change(f / TRAIN / "0000002.txt", lambda content: b""),
-    "json truncated": lambda f: change(f / TRAIN / "0000002.jsonl", lambda content: content[:-1]),
-    "json flipped": lambda f: change(f / TRAIN / "0000002.jsonl", flipped(14)),
-    "json missing": lambda f: (f / TRAIN / "0000002.jsonl").unlink(),
-    "sidecar missing": lambda f: (f / TRAIN / "0000002.sidecar").unlink(),
-    "sidecar empty": lambda f: change(f / TRAIN / "0000002.sidecar", lambda content: b""),
-    "sidecar cut in its header": lambda f: change(f / TRAIN / "0000002.sidecar", lambda content: content[:200]),
-    "sidecar without split": lambda f: change(f / TRAIN / "0000002.sidecar", renamed(b"split")),
-    "sidecar without number": lambda f: change(f / TRAIN / "0000002.sidecar", renamed(b"number")),
-    "sidecar without fingerprint": lambda f: change(f / TRAIN / "0000002.sidecar", renamed(b"fingerprint")),
-    "sidecar without statistics": lambda f: change(f / TRAIN / "0000002.sidecar", renamed(b"statistics")),
-    "sidecar without rejected": lambda f: change(f / TRAIN / "0000002.sidecar", renamed(b"rejected")),
-    "sidecar without digests": lambda f: change(f / TRAIN / "0000002.sidecar", renamed(b"digests")),
-    "digests flipped": lambda f: change(f / TRAIN / "0000002.sidecar", flipped(-1)),
-    "digests truncated": lambda f: change(f / TRAIN / "0000002.sidecar", lambda content: content[:-16]),
-    "of another batch": lambda f: shutil.copy(f / TRAIN / "0000001.sidecar", f / TRAIN / "0000002.sidecar"),
+    "text truncated": lambda f: change(f / TRAIN / "0000002/raw.txt", lambda content: content[:-1]),
+    "text flipped": lambda f: change(f / TRAIN / "0000002/raw.txt", flipped(3)),
+    "text extended": lambda f: change(f / TRAIN / "0000002/raw.txt", lambda content: content + b"1 # 1\n"),
+    "text missing": lambda f: (f / TRAIN / "0000002/raw.txt").unlink(),
+    "text empty": lambda f: change(f / TRAIN / "0000002/raw.txt", lambda content: b""),
+    "json truncated": lambda f: change(f / TRAIN / "0000002/data.jsonl", lambda content: content[:-1]),
+    "json flipped": lambda f: change(f / TRAIN / "0000002/data.jsonl", flipped(14)),
+    "json missing": lambda f: (f / TRAIN / "0000002/data.jsonl").unlink(),
+    "sidecar missing": lambda f: (f / TRAIN / "0000002/sidecar").unlink(),
+    "sidecar empty": lambda f: change(f / TRAIN / "0000002/sidecar", lambda content: b""),
+    "sidecar cut in its header": lambda f: change(f / TRAIN / "0000002/sidecar", lambda content: content[:200]),
+    "sidecar without split": lambda f: change(f / TRAIN / "0000002/sidecar", renamed(b"split")),
+    "sidecar without number": lambda f: change(f / TRAIN / "0000002/sidecar", renamed(b"number")),
+    "sidecar without fingerprint": lambda f: change(f / TRAIN / "0000002/sidecar", renamed(b"fingerprint")),
+    "sidecar without statistics": lambda f: change(f / TRAIN / "0000002/sidecar", renamed(b"statistics")),
+    "sidecar without rejected": lambda f: change(f / TRAIN / "0000002/sidecar", renamed(b"rejected")),
+    "sidecar without digests": lambda f: change(f / TRAIN / "0000002/sidecar", renamed(b"digests")),
+    "digests flipped": lambda f: change(f / TRAIN / "0000002/sidecar", flipped(-1)),
+    "digests truncated": lambda f: change(f / TRAIN / "0000002/sidecar", lambda content: content[:-16]),
+    "of another batch": lambda f: shutil.copy(f / TRAIN / "0000001/sidecar", f / TRAIN / "0000002/sidecar"),
 }
 
 
@@ -103,10 +104,10 @@ def test_a_damaged_shard_is_named_and_deleted_and_all_others_stay(folder, damage
     final = snapshot(folder)
     expected = data_files(folder)
     DAMAGES[damage](folder)
-    with pytest.raises(ShardError, match=r"0000002\.(txt|jsonl|sidecar)") as caught:
+    with pytest.raises(ShardError, match=r"0000002/(raw\.txt|data\.jsonl|sidecar)") as caught:
         collect(folder)
     assert "run again" in str(caught.value)
-    assert not list((folder / TRAIN).glob("0000002.*"))
+    assert not (folder / TRAIN / "0000002").exists()
     after = snapshot(folder)
     shards = {name for name in final if name.startswith("shards/") and "train/0000002" not in name}
     assert {name: after[name] for name in shards} == {name: final[name] for name in shards}
@@ -135,8 +136,8 @@ def test_a_damaged_shard_of_the_first_run_is_repaired_by_the_next(tmp_path, monk
     for kind, damage in {"text": flipped(3), "sidecar": flipped(-1)}.items():
 
         def spoil(dataset, *args, kind=kind, damage=damage):
-            suffix = {"text": "txt"}.get(kind, kind)
-            change(Path(dataset["save_dir"]) / f"shards/train/0000000.{suffix}", damage)
+            name = {"text": "raw.txt"}.get(kind, kind)
+            change(Path(dataset["save_dir"]) / "shards/train/0000000" / name, damage)
             return concatenate(dataset, *args)
 
         with monkeypatch.context() as context, pytest.raises(ShardError):
@@ -161,19 +162,20 @@ def statistics_of(folder: Path) -> str:
 
 
 def test_no_flipped_bit_of_a_sidecar_changes_the_statistics_silently(folder):
-    path = folder / TRAIN / "0000002.sidecar"
+    path = folder / TRAIN / "0000002/sidecar"
     whole, expected = path.read_bytes(), statistics_of(folder)
     dataset = pipeline(folder).dataset
     fingerprint = json.loads((folder / "manifest.json").read_text())["fingerprint"]
     rng = random.Random(1)
-    shard = {suffix: (folder / TRAIN / f"0000002.{suffix}").read_bytes() for suffix in ("txt", "jsonl")}
+    shard = {name: (path.parent / name).read_bytes() for name in ("raw.txt", "data.jsonl")}
     wrong = []
     for position in rng.sample(range(len(whole)), 150):
         changed = bytearray(whole)
         changed[position] ^= 1 << rng.randrange(8)
+        path.parent.mkdir(exist_ok=True)  # a damaged shard was deleted
         path.write_bytes(changed)
-        for suffix, content in shard.items():
-            (folder / TRAIN / f"0000002.{suffix}").write_bytes(content)
+        for name, content in shard.items():
+            (path.parent / name).write_bytes(content)
         try:
             merge_statistics(dataset, fingerprint)
         except ShardError as error:
@@ -188,18 +190,18 @@ def test_no_flipped_bit_of_a_sidecar_changes_the_statistics_silently(folder):
 
 def test_a_shard_of_another_generator_is_named_and_deleted(folder, tmp_path):
     make(tmp_path / "other", sums, splits=SPLITS, batch_size=5, keep_shards=True).run()
-    for suffix in ("txt", "jsonl", "sidecar"):
-        shutil.copy(tmp_path / f"other/shards/train/0000002.{suffix}", folder / TRAIN)
-    with pytest.raises(ShardError, match=r"0000002\.sidecar was made with another"):
+    shutil.copytree(tmp_path / "other" / TRAIN / "0000002", folder / TRAIN / "0000002", dirs_exist_ok=True)
+    with pytest.raises(ShardError, match=r"0000002/sidecar was made with another"):
         collect(folder)
-    assert not list((folder / TRAIN).glob("0000002.*"))
+    assert not (folder / TRAIN / "0000002").exists()
 
 
-@pytest.mark.parametrize("name", ["0000004.txt", "0000004.sidecar", "notes.md", "0000000.txt.bak"])
+@pytest.mark.parametrize("name", ["0000004/sidecar", "notes.md", "0000000.bak/raw.txt"])
 def test_files_that_nobody_planned_are_named_and_kept(folder, name):
     expected = data_files(folder)
+    (folder / TRAIN / name).parent.mkdir(exist_ok=True)
     (folder / TRAIN / name).write_text("mine")
-    with pytest.raises(ShardError, match=name.replace(".", r"\.")):
+    with pytest.raises(ShardError, match=re.escape(name.split("/")[0])):
         collect(folder)
     assert (folder / TRAIN / name).read_text() == "mine"
     assert data_files(folder) == expected
@@ -207,10 +209,10 @@ def test_files_that_nobody_planned_are_named_and_kept(folder, name):
 
 def test_every_problem_is_listed_at_once(folder):
     for number in (0, 2, 3):
-        (folder / TRAIN / f"000000{number}.sidecar").unlink()
+        (folder / TRAIN / f"000000{number}/sidecar").unlink()
     with pytest.raises(ShardError) as caught:
         collect(folder)
-    assert all(f"000000{number}.sidecar" in str(caught.value) for number in (0, 2, 3))
+    assert all(f"000000{number}/sidecar" in str(caught.value) for number in (0, 2, 3))
 
 
 def test_a_final_file_that_is_not_its_shards_is_an_error(folder):

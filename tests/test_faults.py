@@ -173,7 +173,7 @@ def waiting(cwd: Path, scheduler: str) -> Iterator[Running]:
         if scheduler == "workflow":
             process.until(lambda: process.output.count("(Rule: generate_sympy)") == 2)
         else:
-            process.until(lambda: len(list((cwd / "data/shards/train").glob("*.sidecar"))) == 2)
+            process.until(lambda: len(list((cwd / "data/shards/train").glob("*/sidecar"))) == 2)
         yield process
     (cwd / "fault").unlink(missing_ok=True)
 
@@ -338,23 +338,23 @@ def test_damaged_and_foreign_shards_are_named_and_made_anew(
         run(folder, scheduler if folder == cwd else "api")
     calls(cwd)
     shards, foreign = cwd / "data/shards/train", other / "data/shards/train"
-    texts = [(shards / f"{number:07d}.txt").read_bytes() for number in range(3)]
-    rewrite(shards / "0000000.txt", texts[0][:-5])
-    rewrite(shards / "0000001.txt", bytes([texts[1][0] ^ 1]) + texts[1][1:])
-    rewrite(shards / "0000002.txt", texts[0])
-    for name in ("0000003.txt", "0000003.jsonl", "0000003.sidecar"):
+    texts = [(shards / f"{number:07d}/raw.txt").read_bytes() for number in range(3)]
+    rewrite(shards / "0000000/raw.txt", texts[0][:-5])
+    rewrite(shards / "0000001/raw.txt", bytes([texts[1][0] ^ 1]) + texts[1][1:])
+    rewrite(shards / "0000002/raw.txt", texts[0])
+    for name in ("0000003/raw.txt", "0000003/data.jsonl", "0000003/sidecar"):
         rewrite(shards / name, (foreign / name).read_bytes())
     (shards / "notes.md").write_text("mine")
 
     configure(cwd, **kept)
     output = run(cwd, scheduler, ok=False, once=True)
-    assert "1 files that are in no planned batch (notes.md)" in output
-    damaged = set(re.findall(r"data/shards/train/(\d+)\.txt is damaged: its checksum", output))
-    damaged |= set(re.findall(r"data/shards/train/(\d+)\.sidecar was made with another config", output))
+    assert "1 files or folders that are no planned batch's (notes.md)" in output
+    damaged = set(re.findall(r"data/shards/train/(\d+)/raw\.txt is damaged: its checksum", output))
+    damaged |= set(re.findall(r"data/shards/train/(\d+)/sidecar was made with another config", output))
     if scheduler == "api":  # which looks at sizes and settings before it makes samples
         assert damaged == {"0000001"} or damaged == {"0000001", "0000002"}
         before = re.search(r"data/shards/train: damaged or not of this dataset, so they are made anew: (.*)", output)
-        damaged |= {name.removesuffix(".sidecar") for name in before[1].split(", ")}
+        damaged |= set(before[1].split(", "))
     assert damaged == {f"{number:07d}" for number in range(4)}
 
     assert (shards / "notes.md").read_text() == "mine"  # what is nobody's is for the user to delete
@@ -488,5 +488,5 @@ def test_os_exit_in_a_job_without_workers_is_an_error_of_the_job(tmp_path: Path,
     prepare(tmp_path, "os._exit 0")
     output = run(tmp_path, "workflow", "--latency-wait", "1", ok=False, once=True)
     assert "MissingOutputException in rule generate_sympy" in output
-    assert "data/shards/train/0000002.sidecar (missing locally" in output
+    assert "data/shards/train/0000002 (missing locally" in output
     assert_mended(tmp_path, "workflow", undisturbed)

@@ -185,7 +185,7 @@ def test_a_grown_dataset_is_that_of_a_fresh_run(tmp_path, grown):
     splits, _ = GROWTH[grown]
     run = {"leakage": "reject", "batch_size": 10, "keep_shards": True}
     make(tmp_path / "out", pairs(12), splits=BEFORE, **run).run()
-    shard = tmp_path / "out/shards/train/0000000.sidecar"
+    shard = tmp_path / "out/shards/train/0000000/sidecar"
     before = shard.stat().st_mtime_ns
     make(tmp_path / "out", pairs(12), splits=splits, **run).run()
     make(tmp_path / "fresh", pairs(12), splits=splits, **run).run()

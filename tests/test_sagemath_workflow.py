@@ -235,7 +235,7 @@ def generate_command(mixed: SimpleNamespace, python: Path, dataset: str) -> str:
 def test_generate_job_needs_only_its_environment(
     mixed: SimpleNamespace, sage_python: Path, tmp_path: Path, dataset: str
 ) -> None:
-    shutil.copytree(mixed.cwd, tmp_path / "run", ignore=shutil.ignore_patterns(".snakemake", "*.txt", "*.jsonl"))
+    shutil.copytree(mixed.cwd, tmp_path / "run", ignore=shutil.ignore_patterns(".snakemake", "shards", "*.jsonl"))
     line = generate_command(mixed, sage_python, dataset)
     # Nothing in the environment but what a shell needs, so nothing of this Python's can be found.
     env = {"PATH": "/usr/bin:/bin", "HOME": str(tmp_path), "LANG": "C.UTF-8"}
@@ -243,7 +243,7 @@ def test_generate_job_needs_only_its_environment(
     result = subprocess.run(shell, cwd=tmp_path / "run", env=env, timeout=120, check=False)
     folder = tmp_path / "run" / "data" / dataset
     assert result.returncode == 0, (folder / "logs/generate/train/0000000.log").read_text()
-    made = (folder / "shards/train/0000000.jsonl").read_bytes()
+    made = (folder / "shards/train/0000000/data.jsonl").read_bytes()
     if dataset == "sage":
         assert (mixed.cwd / "data/sage/train_data.jsonl").read_bytes().startswith(made)
         return

@@ -284,8 +284,8 @@ def test_each_dataset_has_its_folder_and_formats(several: Path) -> None:
 
 
 def test_only_the_dataset_that_says_so_keeps_its_shards(several: Path) -> None:
-    shards = {path.relative_to(several) for path in several.rglob("*.sidecar")}
-    assert shards == {Path(f"data/kept/shards/train/000000{batch}.sidecar") for batch in range(2)}
+    shards = {path.relative_to(several) for path in several.rglob("sidecar")}
+    assert shards == {Path(f"data/kept/shards/train/000000{batch}/sidecar") for batch in range(2)}
 
 
 @pytest.mark.parametrize("name", ["surroundings", "surroundings_2"])
@@ -697,7 +697,7 @@ def test_other_batch_size_after_a_killed_run(tmp_path: Path) -> None:
     (tmp_path / "slow.py").write_text(SLOW, encoding="utf-8")
     dataset = {"generator": "slow.py:generate", "num_train_samples": 8, "batch_size": 1}
     write_config(tmp_path / "config.yaml", dataset=dataset)
-    snakemake(tmp_path, "data/shards/train/0000007.txt", "--notemp", *CONFIG)
+    snakemake(tmp_path, "data/shards/train/0000007", "--notemp", *CONFIG)
     write_config(tmp_path / "config.yaml", dataset=dataset | {"batch_size": 4})
     snakemake(tmp_path, *CONFIG)
     assert len((tmp_path / "data/train_raw.txt").read_text().splitlines()) == 8

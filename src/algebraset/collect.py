@@ -17,15 +17,16 @@ from algebraset.duplicates import count_duplicates, each_digest
 from algebraset.errors import ConfigError, ShardError
 from algebraset.formats import naming, read_samples, write_atomically
 from algebraset.generate import Recipe
-from algebraset.plan import Shard, batch, data_files, generation_order, num_batches, shard_dir
+from algebraset.plan import Shard, batch, data_files, generation_order, num_batches, shard_dir, totals_file
 from algebraset.shards import (
     BLOCK,
     delete_shard,
     read_digests,
     read_header,
+    remove,
     require_planned,
     shard_files,
-    unplanned_files,
+    unplanned,
 )
 from algebraset.statistics import SplitStatistics, Timing, dump_json, load_json
 from algebraset.version import __version__
@@ -69,15 +70,21 @@ def concatenate(dataset: Mapping[str, Any], fingerprint: str, split: str, kind: 
 def merge_statistics(dataset: Mapping[str, Any], fingerprint: str) -> dict[str, Any]:
     """Merge the sidecars of all splits into `statistics.json`; return its content.
 
+    What else the manifest needs of them is written to `shards/totals.json`, so that they are read once.
+
     Raises:
         ShardError: as `concatenate`.
     """
     splits: dict[str, Any] = {}
     timing: dict[str, Any] = {}
+    sizes: dict[str, Counter[str]] = {}
+    versions: dict[str, set[str]] = {}
+    timeouts: list[dict[str, Any]] = []
     problems: list[str] = []
     made_against: list[tuple[Shard, str, dict[str, str]]] = []
     for split, num_samples in dataset["splits"].items():
         statistics, rejected, generation = SplitStatistics(), Counter[str](), Timing()
+        sizes[split] = Counter()
         intervals: list[tuple[float, float]] = []
         for shard, header in _headers(dataset, fingerprint, split, problems):
             if dataset["leakage"] == "reject":
@@ -87,6 +94,10 @@ def merge_statistics(dataset: Mapping[str, Any], fingerprint: str) -> dict[str, 
             clock = header["timing"]
             generation.merge(Timing.from_state(clock["generation"]))
             intervals.append((clock["started"], clock["finished"]))
+            timeouts += [{"split": split, "index": i, "attempt": attempt} for i, attempt in header["timeouts"]]
+            for name, version in header["versions"].items():
+                versions.setdefault(name, set()).add(version)
+            sizes[split].update({kind: known["bytes"] for kind, known in header["files"].items()})
         splits[split] = {
             "num_samples": num_samples,
             **statistics.result(),
@@ -106,6 +117,14 @@ def merge_statistics(dataset: Mapping[str, Any], fingerprint: str) -> dict[str, 
         digests = {split: _digests(dataset, split) for split in splits}
         for split, found in count_duplicates(digests, dict(dataset["splits"]), scratch).items():
             splits[split] |= found
+    totals = {
+        "fingerprint": fingerprint,
+        "bytes": sizes,
+        # More than one version of a name means that a run was continued after an update.
+        "versions": {name: ", ".join(sorted(found)) for name, found in sorted(versions.items())},
+        "timeouts": timeouts,
+    }
+    write_atomically(totals_file(dataset["save_dir"]), dump_json(totals) + "\n")
     summary = {"splits": splits, "timing": timing}
     write_atomically(Path(dataset["save_dir"]) / "statistics.json", dump_json(summary, indent=2) + "\n")
     return summary
@@ -118,42 +137,36 @@ def write_manifest(dataset: Mapping[str, Any], fingerprint: str) -> dict[str, An
     wherever the dataset is built.
 
     Raises:
-        ShardError: as `concatenate`, or a final file has not the bytes that its shards have.
+        ShardError: a final file has not the bytes that its shards have, or the totals are of another dataset.
     """
     folder = Path(dataset["save_dir"])
     files: dict[str, Any] = {}
-    versions: dict[str, set[str]] = {}
-    timeouts: list[dict[str, Any]] = []
     problems: list[str] = []
+    totals = load_json(totals_file(folder).read_bytes())
+    if totals["fingerprint"] != fingerprint:
+        raise ShardError(f"{totals_file(folder)} is of another config or generator: remove it and run again")
     for split, num_samples in dataset["splits"].items():
-        expected: Counter[str] = Counter()
-        for _, header in _headers(dataset, fingerprint, split, problems):
-            timeouts += [{"split": split, "index": i, "attempt": attempt} for i, attempt in header["timeouts"]]
-            for name, version in header["versions"].items():
-                versions.setdefault(name, set()).add(version)
-            expected.update({kind: known["bytes"] for kind, known in header["files"].items()})
         for kind, path in data_files(dataset, split).items():
             entry = _describe(path)
-            if (entry["lines"], entry["bytes"]) != (num_samples, expected[kind]):
+            if (entry["lines"], entry["bytes"]) != (num_samples, totals["bytes"][split].get(kind, 0)):
                 problems.append(f"{path} is not what its shards add up to: remove it and run again")
             files[path.name] = entry
     _raise(problems, "the dataset")
     summary = load_json((folder / "statistics.json").read_bytes())
     ledger = folder / "timeouts.jsonl"
     if dataset["sample_timeout"] is not None or dataset["ledger"] is not None:
-        write_atomically(ledger, "".join(f"{json.dumps(entry)}\n" for entry in timeouts))
+        write_atomically(ledger, "".join(f"{json.dumps(entry)}\n" for entry in totals["timeouts"]))
     else:
         ledger.unlink(missing_ok=True)
     manifest = {
         "config": as_config(dataset),
         "fingerprint": fingerprint,
         "sources": load_json((folder / "recipe.json").read_bytes())["sources"],
-        # More than one version of a name means that a run was continued after an update.
-        "versions": {name: ", ".join(sorted(found)) for name, found in sorted(versions.items())},
+        "versions": totals["versions"],
         "collected_with": {"algebraset": __version__, "git_commit": _git_commit()},
         "files": files,
         "statistics_sha256": statistics_digest(summary),
-        "timeouts": len(timeouts),
+        "timeouts": len(totals["timeouts"]),
     }
     write_atomically(folder / "manifest.json", dump_json(manifest, indent=2) + "\n")
     sums = "".join(f"{entry['sha256']}  {name}\n" for name, entry in files.items())
@@ -202,14 +215,14 @@ def _headers(
 ) -> Iterator[tuple[Shard, dict[str, Any]]]:
     """Yield the planned shards of a split with their headers; append to `problems` what is wrong with others."""
     save_dir, count = dataset["save_dir"], num_batches(dataset, split)
-    foreign = unplanned_files(shard_dir(save_dir, split), count)
-    if foreign and not dataset["keep_shards"]:  # scratch files of a killed run with another plan
+    foreign = unplanned(shard_dir(save_dir, split), count)
+    if foreign and not dataset["keep_shards"]:  # scratch of a killed run with another plan
         for path in foreign:
-            path.unlink(missing_ok=True)
+            remove(path)
     elif foreign:
         names = ", ".join(path.name for path in foreign[:5]) + (", ..." if len(foreign) > 5 else "")
         problems.append(
-            f"{foreign[0].parent} has {len(foreign)} files that are in no planned batch ({names}): "
+            f"{foreign[0].parent} has {len(foreign)} files or folders that are no planned batch's ({names}): "
             "they may come from an earlier config; delete them if nobody needs them"
         )
     for number in range(count):
@@ -291,10 +304,7 @@ def _remove_leftovers(folder: Path) -> None:
     """Remove what killed runs left under temporary names: the manifest is written last, when nobody needs them."""
     patterns = (".*.[0-9]*.tmp", "shards/.*.[0-9]*.tmp", "shards/.digests-*", "shards/*/.*.part", "shards/*/.*.parts")
     for path in [path for pattern in patterns for path in folder.glob(pattern)]:
-        if path.is_dir():
-            shutil.rmtree(path, ignore_errors=True)
-        else:
-            path.unlink(missing_ok=True)
+        remove(path)
 
 
 def _describe(path: Path) -> dict[str, Any]:

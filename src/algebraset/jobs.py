@@ -84,7 +84,7 @@ def generate_batch(
         write_shards([Task(batch, shard, held_out)], recipe, make_recipe, settings)
         return
     # Snakemake deletes the outputs of a job that failed, so the batches of this one wait in a folder it does not know.
-    scratch = shard.sidecar.with_name(f".{batch.label}.parts")
+    scratch = shard.folder.with_name(f".{batch.label}.parts")
     checksums = held_out_checksums(held_out)
     tasks = [Task(part, Shard.of(scratch, part), held_out) for part in parts(batch, batch_size)]
     todo = [task for task in tasks if not is_finished(task.shard, task.batch, recipe.fingerprint, checksums)]

@@ -26,6 +26,7 @@ from algebraset.plan import (
     generation_order,
     plan_split,
     shard_dir,
+    totals_file,
 )
 from algebraset.shards import held_out_checksums, is_finished, locked, write_digests
 from algebraset.statistics import load_json
@@ -236,6 +237,7 @@ def run_dataset(
                 concatenate(dataset, recipe.fingerprint, split, kind)
         merge_statistics(dataset, recipe.fingerprint)
         write_manifest(dataset, recipe.fingerprint)
+        totals_file(dataset["save_dir"]).unlink()
         if not dataset["keep_shards"]:
             shutil.rmtree(Path(dataset["save_dir"]) / "shards", ignore_errors=True)
         logger.info("%s: %d samples", dataset["save_dir"], total)
@@ -268,8 +270,8 @@ def _generate(
                 progress.advance(batch, batch.stop - batch.start)
             else:
                 todo.append(Task(batch, shard, held_out))
-                if shard.sidecar.exists():
-                    replaced.append(shard.sidecar.name)
+                if shard.folder.exists():
+                    replaced.append(batch.label)
         if replaced:
             listed = ", ".join(replaced[:5]) + (", ..." if len(replaced) > 5 else "")
             folder = shard_dir(save_dir, split)

@@ -76,17 +76,29 @@ def generation_order(dataset: Mapping[str, Any]) -> list[tuple[str, tuple[str, .
 
 @dataclass(frozen=True, slots=True)
 class Shard:
-    """The three files that a batch is written to; a disabled format's file is empty."""
+    """The folder of three files that a batch is written to; a disabled format's file is empty."""
 
-    text: Path
-    json: Path
-    sidecar: Path
+    folder: Path
 
     @classmethod
     def of(cls, save_dir: str | Path, batch: Batch) -> Shard:
-        """Return the files of a batch in `<save_dir>/shards/<split>/`."""
-        stem = shard_dir(save_dir, batch.split) / batch.label
-        return cls(*(stem.with_suffix(suffix) for suffix in SHARD_SUFFIXES))
+        """Return the shard of a batch in `<save_dir>/shards/<split>/`."""
+        return cls(shard_dir(save_dir, batch.split) / batch.label)
+
+    @property
+    def text(self) -> Path:
+        """The samples' lines of text."""
+        return self.folder / "raw.txt"
+
+    @property
+    def json(self) -> Path:
+        """The samples' lines of JSON."""
+        return self.folder / "data.jsonl"
+
+    @property
+    def sidecar(self) -> Path:
+        """What is known of the samples."""
+        return self.folder / "sidecar"
 
 
 def digests_file(save_dir: str | Path, split: str) -> Path:
@@ -94,7 +106,9 @@ def digests_file(save_dir: str | Path, split: str) -> Path:
     return Path(save_dir) / "shards" / f"{split}.digests"
 
 
-SHARD_SUFFIXES = (".txt", ".jsonl", ".sidecar")
+def totals_file(save_dir: str | Path) -> Path:
+    """Return the file with what the manifest needs to know of all shards together."""
+    return Path(save_dir) / "shards" / "totals.json"
 
 
 def shard_dir(save_dir: str | Path, split: str) -> Path:

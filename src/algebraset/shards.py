@@ -1,8 +1,7 @@
-"""Shards: the files of one batch, written whole or not at all, and their sidecar.
+"""Shards: the folder of one batch, which gets its name when it is whole, with text, JSON Lines and a sidecar.
 
 A sidecar is one line of JSON (the shard's place in the plan, fingerprint, sizes, checksums, statistics), a line with
-the SHA-256 of that line, then the digests of the problems, 16 bytes each, in order. It is renamed last: a shard without
-it does not exist.
+the SHA-256 of that line, then the digests of the problems, 16 bytes each, in order.
 """
 
 from __future__ import annotations
@@ -22,7 +21,7 @@ from typing import IO, Any
 from algebraset.errors import ConfigError, ShardError
 from algebraset.formats import write_atomically
 from algebraset.generate import DIGEST_SIZE, Recipe, Samples
-from algebraset.plan import SHARD_SUFFIXES, Batch, Shard
+from algebraset.plan import Batch, Shard
 from algebraset.statistics import SplitStatistics, Timing, dump_json, load_json
 
 BLOCK = 1 << 20
@@ -45,17 +44,19 @@ class ShardWriter:
         self._statistics, self._rejected, self._timing = SplitStatistics(), Counter[str](), Timing()
         self._sums = {kind: hashlib.sha256() for kind in ("text", "json", "digests")}
         self._sizes = dict.fromkeys(self._sums, 0)
-        # The names do not differ from run to run, so what a killed run left is overwritten by the next.
-        self._temporary = {
-            "text": _temporary(shard.text),
-            "json": _temporary(shard.json),
-            "digests": _temporary(shard.sidecar.with_suffix(".digests")),
+        # The name does not differ from run to run, so what a killed run left is replaced by the next.
+        self._unfinished = Shard(shard.folder.with_name(f".{shard.folder.name}.part"))
+        self._paths = {
+            "text": self._unfinished.text,
+            "json": self._unfinished.json,
+            "digests": self._unfinished.folder / "digests",
         }
         self._files: dict[str, IO[bytes]] = {}
 
     def __enter__(self) -> ShardWriter:
-        self.shard.sidecar.parent.mkdir(parents=True, exist_ok=True)
-        for kind, path in self._temporary.items():
+        shutil.rmtree(self._unfinished.folder, ignore_errors=True)
+        self._unfinished.folder.mkdir(parents=True)
+        for kind, path in self._paths.items():
             self._files[kind] = open(path, "w+b")
         return self
 
@@ -66,7 +67,7 @@ class ShardWriter:
             ShardError: a file cannot be written; the text names it.
         """
         for kind, content in (("text", samples.text), ("json", samples.json), ("digests", samples.digests)):
-            with self._naming(self._temporary[kind]):
+            with self._naming(kind):
                 self._files[kind].write(content)
             self._sums[kind].update(content)
             self._sizes[kind] += len(content)
@@ -76,7 +77,7 @@ class ShardWriter:
         self._timing.merge(samples.generation_time)
 
     def finish(self, finished: float) -> None:
-        """Give the shard its names, once all samples of the batch are there.
+        """Give the shard its name, once all samples of the batch are there.
 
         Args:
             finished: when the batch was done, in seconds since the epoch.
@@ -100,23 +101,21 @@ class ShardWriter:
             "statistics": self._statistics.to_state(),
             "timing": {"started": self.started, "finished": finished, "generation": self._timing.to_state()},
         }
-        digests, complete = self._files["digests"], _temporary(self.shard.sidecar)
-        try:
-            with self._naming(complete):
-                self._complete(header, digests, complete)
-        finally:
-            complete.unlink(missing_ok=True)
+        with self._naming("sidecar"):
+            self._write_sidecar(header)
+        self._close()
+        with self._naming("sidecar"):
+            self._paths["digests"].unlink()
+            remove(self.shard.folder)  # one that was damaged or of another dataset
+            os.rename(self._unfinished.folder, self.shard.folder)
 
-    def _complete(self, header: dict[str, Any], digests: IO[bytes], complete: Path) -> None:
+    def _write_sidecar(self, header: dict[str, Any]) -> None:
+        digests = self._files["digests"]
         digests.seek(0)
-        with open(complete, "wb") as file:
+        with open(self._unfinished.sidecar, "wb") as file:
             line = dump_json(header).encode() + b"\n"
             file.write(line + hashlib.sha256(line).hexdigest().encode() + b"\n")
             shutil.copyfileobj(digests, file, BLOCK)
-        self._close()
-        for kind in ("text", "json"):
-            os.replace(self._temporary[kind], shard_files(self.shard)[kind])
-        os.replace(complete, self.shard.sidecar)
 
     def __exit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
@@ -124,19 +123,19 @@ class ShardWriter:
         try:
             self._close()
         finally:
-            for path in self._temporary.values():
-                path.unlink(missing_ok=True)
+            shutil.rmtree(self._unfinished.folder, ignore_errors=True)
 
     def _close(self) -> None:
         for kind, file in self._files.items():
-            with self._naming(self._temporary[kind]):
+            with self._naming(kind):
                 file.close()
 
     @contextmanager
-    def _naming(self, path: Path) -> Iterator[None]:
+    def _naming(self, kind: str) -> Iterator[None]:
         try:
             yield
         except OSError as error:  # a full disk says so only here, without the name of the file
+            path = {**self._paths, "sidecar": self._unfinished.sidecar}[kind]
             raise ShardError(
                 f"{path} cannot be written: {error.strerror}. Shards finished before are kept: mend it and run again"
             ) from error
@@ -158,7 +157,7 @@ def read_header(path: Path) -> dict[str, Any]:
             line, checksum = file.readline(), file.readline().rstrip(b"\n")
             if hashlib.sha256(line).hexdigest().encode() == checksum:
                 return load_json(line)
-    except FileNotFoundError as error:  # any other failure to read says nothing about the shard
+    except (FileNotFoundError, NotADirectoryError) as error:  # other failures to read say nothing about the shard
         raise ShardError(f"{path}: {error.strerror}") from error
     raise ShardError(f"{path} is damaged: it is no sidecar of a shard")
 
@@ -259,10 +258,18 @@ def merge_shards(pieces: Iterable[Shard], whole: ShardWriter) -> None:
 
 
 def delete_shard(shard: Shard) -> None:
-    """Delete a shard's files, the sidecar first."""
-    for path in (shard.sidecar, shard.text, shard.json):
-        with suppress(FileNotFoundError):
-            path.unlink()
+    """Delete a shard, its sidecar first: without it, it does not count."""
+    with suppress(OSError):
+        shard.sidecar.unlink()
+    remove(shard.folder)
+
+
+def remove(path: Path) -> None:
+    """Remove a file or a folder with all that is in it; nothing where there is none."""
+    if path.is_dir() and not path.is_symlink():
+        shutil.rmtree(path, ignore_errors=True)
+    else:
+        path.unlink(missing_ok=True)
 
 
 @contextmanager
@@ -303,15 +310,9 @@ def locked(save_dir: Path, shared: bool = False) -> Iterator[None]:
         os.close(handle)
 
 
-def unplanned_files(folder: Path, num_batches: int) -> list[Path]:
-    """Return the files in a split's shard folder that no planned batch has (temporary files do not count)."""
+def unplanned(folder: Path, num_batches: int) -> list[Path]:
+    """Return what is in a split's shard folder and is no planned batch's shard (temporary names do not count)."""
     if not folder.is_dir():
         return []
-    labels = {f"{number:07d}" for number in range(num_batches)}
-    planned = {f"{label}{suffix}" for label in labels for suffix in SHARD_SUFFIXES}
-    found = (entry.name for entry in os.scandir(folder) if entry.is_file())
-    return sorted(folder / name for name in found if name not in planned and not name.startswith("."))
-
-
-def _temporary(path: Path) -> Path:
-    return path.with_name(f".{path.name}.part")
+    planned = {f"{number:07d}" for number in range(num_batches)}
+    return sorted(folder / name for name in set(os.listdir(folder)) - planned if not name.startswith("."))

@@ -26,12 +26,15 @@ rule concatenate:
         " --split {wildcards.split} --kind {params.kind} &> {log:q}"
 
 
+# The totals are what the manifest needs to know of the shards. As inputs of one more job, ten thousand shards would cost
+# time in planning, of which they have enough.
 rule statistics:
     input:
-        all_sidecars,
+        all_shards,
         recipe="{save_dir}/recipe.json",
     output:
         "{save_dir}/statistics.json",
+        totals=temp("{save_dir}/shards/totals.json"),
     log:
         "{save_dir}/logs/statistics.log",
     benchmark:
@@ -53,8 +56,8 @@ rule statistics:
 rule manifest:
     input:
         all_data_files,
-        all_sidecars,
         "{save_dir}/statistics.json",
+        totals="{save_dir}/shards/totals.json",
         recipe="{save_dir}/recipe.json",
     output:
         "{save_dir}/manifest.json",

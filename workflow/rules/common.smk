@@ -176,17 +176,15 @@ def sample_range(wildcards):
     return f"{planned.start}-{planned.stop}"
 
 
-def shards(save_dir, split, suffix):
+def shards(save_dir, split):
     """Return the planned shards of a split."""
     count = num_batches(DATASETS[save_dir], split)
-    return [f"{save_dir}/shards/{split}/{number:07d}{suffix}" for number in range(count)]
+    return [f"{save_dir}/shards/{split}/{number:07d}" for number in range(count)]
 
 
 def split_shards(wildcards):
-    """Return the shards that a split's final file is made of, and their sidecars."""
-    suffix = {"raw.txt": ".txt", "data.jsonl": ".jsonl"}[wildcards.file]
-    names = (wildcards.save_dir, wildcards.split)
-    return shards(*names, suffix) + shards(*names, ".sidecar")
+    """Return the shards that a split's final files are made of."""
+    return shards(wildcards.save_dir, wildcards.split)
 
 
 @called_per_batch
@@ -196,13 +194,10 @@ def held_out_digests(wildcards):
     return [str(digests_file(wildcards.save_dir, name)) for name in names]
 
 
-def all_sidecars(wildcards):
-    """Return the sidecars of all splits of a dataset."""
-    return [
-        path
-        for split in DATASETS[wildcards.save_dir]["splits"]
-        for path in shards(wildcards.save_dir, split, ".sidecar")
-    ]
+def all_shards(wildcards):
+    """Return the shards of all splits of a dataset."""
+    save_dir = wildcards.save_dir
+    return [shard for split in DATASETS[save_dir]["splits"] for shard in shards(save_dir, split)]
 
 
 def all_data_files(wildcards):

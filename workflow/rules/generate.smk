@@ -1,11 +1,12 @@
 # One job a batch, in the environment of the dataset's backend. The shards are temporary unless the dataset keeps them.
-# Planning ten thousand jobs is mostly Snakemake calling functions, so there are none where a constant does.
+# Planning ten thousand jobs is mostly Snakemake calling functions, so there are none where a constant does, and a shard
+# is one folder: each declared file would add a fifth to the time.
 
 HOLDS_OUT = any(dataset["leakage"] == "reject" for dataset in DATASETS.values())
 N_JOBS = {dataset["n_jobs"] for dataset in DATASETS.values()}
 
 for backend, keep in sorted({(dataset["backend"], dataset["keep_shards"]) for dataset in DATASETS.values()}):
-    keep_or_not = str if keep else temp
+    shard = directory("{save_dir}/shards/{split}/{batch}")
 
     rule:
         name:
@@ -14,9 +15,7 @@ for backend, keep in sorted({(dataset["backend"], dataset["keep_shards"]) for da
             recipe="{save_dir}/recipe.json",
             held_out=held_out_digests if HOLDS_OUT else [],
         output:
-            text=keep_or_not("{save_dir}/shards/{split}/{batch}.txt"),
-            json=keep_or_not("{save_dir}/shards/{split}/{batch}.jsonl"),
-            sidecar=keep_or_not("{save_dir}/shards/{split}/{batch}.sidecar"),
+            shard=shard if keep else temp(shard),
         log:
             "{save_dir}/logs/generate/{split}/{batch}.log",
         benchmark:
@@ -45,7 +44,7 @@ for keep in sorted({dataset["keep_shards"] for dataset in DATASETS.values()}):
         name:
             "digests_kept" if keep else "digests"
         input:
-            lambda wildcards: shards(wildcards.save_dir, wildcards.split, ".sidecar"),
+            split_shards,
             recipe="{save_dir}/recipe.json",
         output:
             (str if keep else temp)("{save_dir}/shards/{split}.digests"),
