@@ -30,17 +30,15 @@ def resolve(dataset: dict[str, Any]) -> dict[str, Any]:
 
 def generate(folder: Path, count: int, *options: str, python: Path | str = sys.executable) -> list[str]:
     """Return the command that generates a batch with the first `count` samples of the split "train"."""
-    batch = ["--split=train", "--batch=0", f"--batch-size={count}", f"--samples=0-{count}"]
-    return [*script("generate", python), f"--recipe={folder / 'recipe.json'}", *batch, *options]
+    shard = folder / "shards" / "train" / "0000000"
+    return [*script("generate", python), str(shard), f"--batch-size={count}", f"--samples=0-{count}", *options]
 
 
 def collect(folder: Path, dataset: str) -> dict[str, list[str]]:
     """Return the commands that collect a dataset with one split, "train", by what they do, in order."""
     shared = [f"--dataset={dataset}", f"--recipe={folder / 'recipe.json'}"]
-    concatenate = [*script("concatenate"), *shared, "--split=train"]
     return {
-        "concatenating text": [*concatenate, "--kind=text"],
-        "concatenating JSON": [*concatenate, "--kind=json"],
+        "concatenating": [*script("concatenate"), *shared, "--split=train"],
         "merging statistics": [*script("statistics"), *shared],
         "writing the manifest": [*script("manifest"), *shared],
     }

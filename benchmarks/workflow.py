@@ -87,10 +87,11 @@ def ours(folder: Path, batches: int) -> Path:
 def bare(folder: Path, batches: int) -> Path:
     """Make a folder with the bare Snakefile, whose jobs run the same script as ours do."""
     jobs.prepare(folder, **jobs.SUMS, splits={"train": batches}, batch_size=1)
-    command = (
-        f"{sys.executable} -P {ROOT / 'workflow' / 'scripts' / 'generate.py'} --recipe recipe.json --split train"
-        " --batch {wildcards.batch} --samples 0-1 --batch-size 1 --n-jobs 1"
-    )
+    folder_of_shard = "shards/train/{wildcards.batch}"
+    files = {"text": "raw.txt", "json": "data.jsonl", "sidecar": "sidecar"}
+    moves = [f"mv {folder_of_shard}/{name} {{output.{kind}}}" for kind, name in files.items()]
+    script = f"{sys.executable} -P {ROOT / 'workflow' / 'scripts' / 'generate.py'}"
+    command = " && ".join([f"{script} {folder_of_shard} --samples 0-1 --batch-size 1", *moves])
     (folder / "Snakefile").write_text(BARE.format(batches=batches, command=command))
     return folder
 

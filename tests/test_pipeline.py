@@ -254,9 +254,10 @@ def failing_at(index: int):
 def test_shards_finished_before_an_error_are_kept(tmp_path):
     with pytest.raises(SampleError, match="index 13"):
         make(tmp_path, failing_at(13), batch_size=5).run()
-    assert sorted(path.name for path in (tmp_path / "shards/train").iterdir()) == [
-        f"{number:07d}.{suffix}" for number in range(2) for suffix in ("jsonl", "sidecar", "txt")
-    ]
+    found = sorted(str(path.relative_to(tmp_path)) for path in tmp_path.glob("shards/train/*/*"))
+    names = ("data.jsonl", "raw.txt", "sidecar")
+    assert found == [f"shards/train/{number:07d}/{name}" for number in range(2) for name in names]
+    assert len(list((tmp_path / "shards/train").iterdir())) == 2
 
 
 def test_no_samples_give_empty_files(tmp_path):

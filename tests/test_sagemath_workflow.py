@@ -225,7 +225,7 @@ def test_rules_carry_the_environment_of_their_backend(mixed: SimpleNamespace, tm
 def generate_command(mixed: SimpleNamespace, python: Path, dataset: str) -> str:
     """Return the command of a dataset's first generate job, from the log of the run, with another Python."""
     shown = re.findall(r"^Shell command: (.*generate\.py.*)$", mixed.output, re.MULTILINE)
-    wanted = f"--recipe data/{dataset}/recipe.json --split train --batch 0000000 "
+    wanted = f" data/{dataset}/shards/train/0000000 "
     line = next(line for line in shown if wanted in line)
     assert shlex.quote(str(ROOT / ".venv-sage-test/bin/python")) in line
     return line.replace(shlex.quote(str(ROOT / ".venv-sage-test/bin/python")), shlex.quote(str(python)))

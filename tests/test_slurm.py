@@ -63,7 +63,7 @@ def taken(file):
 # The SLURM jobs that end well, once each.
 TRYING = {"first_sample_sympy": 1, "first_sample_sagemath": 1}
 GENERATING = {"generate_sympy": 2, "generate_sagemath": 1}
-COLLECTING = {"concatenate": 4, "statistics": 2, "manifest": 2}
+COLLECTING = {"concatenate": 2, "statistics": 2, "manifest": 2}
 
 
 @dataclass(frozen=True)

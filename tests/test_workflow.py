@@ -35,12 +35,12 @@ from workflow_helpers import (
 from algebraset import DatasetPipeline
 from algebraset.config import load_config
 from algebraset.jobs import generate_batch, try_first_sample
-from algebraset.plan import plan
+from algebraset.plan import Shard, plan
 from algebraset.seeds import sample_seed
 
 CONFIG = ("--configfile", "config.yaml")
-ALL_JOBS = {"first_sample_sympy": 1, "generate_sympy": 4, "concatenate": 4, "statistics": 1, "manifest": 1}
-COLLECT_ALL = {"concatenate": 4, "statistics": 1, "manifest": 1}
+ALL_JOBS = {"first_sample_sympy": 1, "generate_sympy": 4, "concatenate": 2, "statistics": 1, "manifest": 1}
+COLLECT_ALL = {"concatenate": 2, "statistics": 1, "manifest": 1}
 
 
 # One run with everything: an own generator, three splits, one of them empty, a space in save_dir.
@@ -103,9 +103,7 @@ def test_every_job_has_a_log_and_a_benchmark(whole: Path) -> None:
     folder = whole / "my data/sums of 3/logs"
     jobs = {"first_sample", "statistics", "manifest", "generate/test/0000000"}
     jobs |= {f"generate/train/000000{batch}" for batch in range(3)}
-    jobs |= {
-        f"concatenate/{split}_{file}" for split in ("train", "validation", "test") for file in ("raw.txt", "data.jsonl")
-    }
+    jobs |= {f"concatenate/{split}" for split in ("train", "validation", "test")}
     for suffix in (".log", ".tsv"):
         found = {str(path.relative_to(folder)).removesuffix(suffix) for path in folder.rglob(f"*{suffix}")}
         assert found == jobs
@@ -361,17 +359,17 @@ def test_params_and_root_seed_make_all_anew(plain: Path, kept: Path, keep: bool,
 
 
 def test_growing_a_kept_dataset_generates_only_new_batches(kept: Path) -> None:
-    before = {path.name: path.stat().st_mtime_ns for path in (kept / "data/shards/train").iterdir()}
+    before = {path.parent.name: path.stat().st_mtime_ns for path in kept.glob("data/shards/train/*/sidecar")}
     write_config(kept / "config.yaml", dataset=sums_dataset(keep_shards=True, num_train_samples=40))
     # The old last batch had 4 of 8 samples, so it is made anew; two more follow, and the test split stays.
-    expected = kept_jobs(3, concatenate=2, statistics=1, manifest=1)
+    expected = kept_jobs(3, concatenate=1, statistics=1, manifest=1)
     output = snakemake(kept, *CONFIG)
     assert job_counts(output)["generate_sympy_kept"] == expected["generate_sympy_kept"]
     assert "first_sample_sympy" not in job_counts(output)
     assert_sums(kept / "data", {"train": 40, "test": 5})
-    after = {path.name: path.stat().st_mtime_ns for path in (kept / "data/shards/train").iterdir()}
+    after = {path.parent.name: path.stat().st_mtime_ns for path in kept.glob("data/shards/train/*/sidecar")}
     untouched = {name for name, when in before.items() if after[name] == when}
-    assert untouched == {f"000000{batch}.{kind}" for batch in (0, 1) for kind in ("txt", "jsonl", "sidecar")}
+    assert untouched == {"0000000", "0000001"}
     assert dry_run(kept, *CONFIG) == {}
 
 
@@ -654,7 +652,7 @@ def test_as_a_module_of_another_workflow(tmp_path: Path, prefix: str | None) -> 
     assert job_counts(output) == {
         "algebraset_first_sample_sympy": 1,
         "algebraset_generate_sympy": 2,
-        "algebraset_concatenate": 4,
+        "algebraset_concatenate": 2,
         "algebraset_statistics": 1,
         "algebraset_manifest": 1,
         "plot": 1,
@@ -746,7 +744,9 @@ def write_all_shards(dataset: dict[str, Any]) -> None:
     recipe = Path(dataset["save_dir"]) / "recipe.json"
     try_first_sample(dataset, recipe)
     for batch in plan(dataset):
-        generate_batch(recipe, batch, (), 1, dataset["batch_size"], None)
+        generate_batch(
+            Shard.of(recipe.parent, batch).folder, batch.start, batch.stop, (), 1, dataset["batch_size"], None
+        )
 
 
 def test_no_command_grows_with_the_batches(many: SimpleNamespace) -> None:
@@ -755,7 +755,7 @@ def test_no_command_grows_with_the_batches(many: SimpleNamespace) -> None:
     assert {name: scripts.count(name) for name in set(scripts)} == {
         "first_sample.py": 1,
         "generate.py": 5000,
-        "concatenate.py": 4,
+        "concatenate.py": 2,
         "statistics.py": 1,
         "manifest.py": 1,
     }
@@ -765,9 +765,8 @@ def test_no_command_grows_with_the_batches(many: SimpleNamespace) -> None:
 def test_collecting_5000_shards(many: SimpleNamespace) -> None:
     scripts, folder = REPOSITORY / "workflow/scripts", many.cwd / "data"
     shared = ["--dataset", json.dumps(many.dataset), "--recipe", str(folder / "recipe.json")]
-    splits = [(split, kind) for split in ("train", "test") for kind in ("text", "json")]
-    jobs = [["concatenate.py", "--split", split, "--kind", kind] for split, kind in splits]
-    for script, *args in [*jobs, ["statistics.py"], ["manifest.py"]]:
+    jobs = [["concatenate.py", "--split=train"], ["concatenate.py", "--split=test"], ["statistics.py"], ["manifest.py"]]
+    for script, *args in jobs:
         line = [sys.executable, "-P", str(scripts / script), *shared, *args]
         env = environment(PYTHONPATH=str(REPOSITORY / "src"), PYTHONHASHSEED="0")
         result = subprocess.run(line, cwd=many.cwd, env=env, capture_output=True, text=True, check=False)

@@ -9,6 +9,7 @@ import shutil
 import subprocess
 from collections import Counter
 from collections.abc import Callable, Iterator, Mapping
+from contextlib import ExitStack
 from pathlib import Path
 from typing import Any
 
@@ -38,33 +39,41 @@ def write_recipe(dataset: Mapping[str, Any], recipe: Recipe, path: Path) -> None
     write_atomically(path, dump_json(content, indent=2) + "\n")
 
 
-def concatenate(dataset: Mapping[str, Any], fingerprint: str, split: str, kind: str) -> None:
-    """Write a split's final file from its shards, which are checked on the way; memory does not grow with the split.
+def concatenate(dataset: Mapping[str, Any], fingerprint: str, split: str) -> None:
+    """Write a split's final files from its shards, which are checked on the way; memory does not grow with the split.
 
     Args:
         dataset: the resolved dataset.
         fingerprint: what the shards must have been made with.
         split: name of the split.
-        kind: "text" or "json".
 
     Raises:
         ShardError: a shard is missing, damaged, not planned or of another dataset. Damaged shards and those of other
-            datasets are deleted, so that the next run makes them anew; the final file stays as it was.
+            datasets are deleted, so that the next run makes them anew; the final files stay as they were.
     """
-    target = data_files(dataset, split)[kind]
-    temporary = target.with_name(f".{target.name}.{os.getpid()}.tmp")
-    problems = []
+    targets = data_files(dataset, split)
+    temporary = {kind: path.with_name(f".{path.name}.{os.getpid()}.tmp") for kind, path in targets.items()}
+    problems: list[str] = []
+    buffer = bytearray(BLOCK)
     try:
-        with naming(target), open(temporary, "wb") as output:
+        with ExitStack() as stack:
+            outputs = {}
+            for kind, path in targets.items():
+                stack.enter_context(naming(path))
+                outputs[kind] = stack.enter_context(open(temporary[kind], "wb"))
             for shard, header in _headers(dataset, fingerprint, split, problems):
-                path = shard_files(shard)[kind]
-                if not _copy(path, output, header["files"][kind]):
-                    problems.append(f"{path} is damaged: its checksum is not that of its samples")
-                    delete_shard(shard)
+                for kind, output in outputs.items():
+                    path = shard_files(shard)[kind]
+                    if not _copy(path, output, header["files"][kind], buffer):
+                        problems.append(f"{path} is damaged: its checksum is not that of its samples")
+                        delete_shard(shard)
+                        break
         _raise(problems, split)
-        os.replace(temporary, target)
+        for kind, path in targets.items():
+            os.replace(temporary[kind], path)
     finally:
-        temporary.unlink(missing_ok=True)
+        for path in temporary.values():
+            path.unlink(missing_ok=True)
 
 
 def merge_statistics(dataset: Mapping[str, Any], fingerprint: str) -> dict[str, Any]:
@@ -271,11 +280,11 @@ def _digests(dataset: Mapping[str, Any], split: str) -> Iterator[bytes]:
     _raise(problems, split)
 
 
-def _copy(path: Path, output: Any, known: Mapping[str, Any]) -> bool:
+def _copy(path: Path, output: Any, known: Mapping[str, Any], buffer: bytearray) -> bool:
     """Append a file to another; return whether it has the known size and checksum."""
     digest, size = hashlib.sha256(), 0
     try:
-        for block in _blocks(path):
+        for block in _blocks(path, buffer):
             digest.update(block)
             output.write(block)
             size += len(block)
@@ -284,10 +293,12 @@ def _copy(path: Path, output: Any, known: Mapping[str, Any]) -> bool:
     return size == known["bytes"] and digest.hexdigest() == known["sha256"]
 
 
-def _blocks(path: Path) -> Iterator[bytes]:
+def _blocks(path: Path, buffer: bytearray) -> Iterator[memoryview]:
+    """Read a file into a buffer, again and again (new memory for each block would take a fifth of the time)."""
+    view = memoryview(buffer)
     with open(path, "rb", buffering=0) as file, naming(path):
-        while block := file.read(BLOCK):
-            yield block
+        while size := file.readinto(buffer):
+            yield view[:size]
 
 
 def _raise(problems: list[str], what: str) -> None:
@@ -308,11 +319,11 @@ def _remove_leftovers(folder: Path) -> None:
 
 
 def _describe(path: Path) -> dict[str, Any]:
-    digest, size, lines = hashlib.sha256(), 0, 0
-    for block in _blocks(path):
+    digest, size, lines, buffer = hashlib.sha256(), 0, 0, bytearray(BLOCK)
+    for block in _blocks(path, buffer):
         digest.update(block)
         size += len(block)
-        lines += block.count(b"\n")
+        lines += buffer.count(b"\n", 0, len(block))
     return {"bytes": size, "lines": lines, "sha256": digest.hexdigest()}
 
 

@@ -51,8 +51,9 @@ def try_first_sample(dataset: Mapping[str, Any], path: Path) -> None:
 
 
 def generate_batch(
-    path: Path,
-    batch: Batch,
+    folder: Path,
+    start: int,
+    stop: int,
     held_out: tuple[Path, ...],
     n_jobs: int,
     batch_size: int,
@@ -61,8 +62,9 @@ def generate_batch(
     """Generate one job's samples and write its shard. A job of several batches continues from those that are finished.
 
     Args:
-        path: `recipe.json` of the dataset.
-        batch: which samples; their shard is written in the dataset's folder.
+        folder: the shard to write, `<save_dir>/shards/<split>/<number>`.
+        start: index of its first sample.
+        stop: index after its last sample.
         held_out: the files of digests (`write_digests`) of the splits whose problems it must not have.
         n_jobs: worker processes.
         batch_size: samples after which a job of several batches can be continued.
@@ -75,6 +77,7 @@ def generate_batch(
     """
     require_fixed_hashing("jobs")
     started = time()
+    path, batch = recipe_of(folder), Batch(folder.parent.name, int(folder.name), start, stop)
     # The rest comes from the command line: what changes no sample may differ from when the recipe was written.
     dataset = read_resolved(path) | {"recycle_after": recycle_after}
     make_recipe = functools.partial(load_recipe, dataset, sample_command(path))
@@ -95,6 +98,11 @@ def generate_batch(
     shutil.rmtree(scratch)
 
 
+def recipe_of(shard: Path) -> Path:
+    """Return the `recipe.json` of the dataset that a shard belongs to."""
+    return shard.parents[2] / "recipe.json"
+
+
 def write_digests(dataset: Mapping[str, Any], path: Path, split: str) -> None:
     """Write the digests of a held-out split's problems beside its shards; `path` is `recipe.json`."""
     located, _ = _located(dataset, path)
@@ -102,9 +110,9 @@ def write_digests(dataset: Mapping[str, Any], path: Path, split: str) -> None:
     shards.write_digests(sidecars, digests_file(located["save_dir"], split))
 
 
-def concatenate(dataset: Mapping[str, Any], path: Path, split: str, kind: str) -> None:
-    """Write one final file of a split, beside `recipe.json` at `path`; see `collect.concatenate`."""
-    collect.concatenate(*_located(dataset, path), split, kind)
+def concatenate(dataset: Mapping[str, Any], path: Path, split: str) -> None:
+    """Write the final files of a split, beside `recipe.json` at `path`; see `collect.concatenate`."""
+    collect.concatenate(*_located(dataset, path), split)
 
 
 def merge_statistics(dataset: Mapping[str, Any], path: Path) -> None:

@@ -233,8 +233,7 @@ def run_dataset(
                     progress.rewind(done)
                     _generate(dataset, recipe, make_recipe, splits, progress)
         for split in dataset["splits"]:
-            for kind in data_files(dataset, split):
-                concatenate(dataset, recipe.fingerprint, split, kind)
+            concatenate(dataset, recipe.fingerprint, split)
         merge_statistics(dataset, recipe.fingerprint)
         write_manifest(dataset, recipe.fingerprint)
         totals_file(dataset["save_dir"]).unlink()

@@ -1,29 +1,37 @@
 # The shards become the final files. No command line grows with them: jobs get the dataset's plan and look for its shards.
 
 
-rule concatenate:
-    input:
-        split_shards,
-        recipe="{save_dir}/recipe.json",
-    output:
-        "{save_dir}/{split}_{file}",
-    log:
-        "{save_dir}/logs/concatenate/{split}_{file}.log",
-    benchmark:
-        "{save_dir}/logs/concatenate/{split}_{file}.tsv"
-    conda:
-        ENVIRONMENTS["sympy"]
-    threads: 1
-    resources:
-        mem_mb=collect_mem_mb,
-        runtime=collect_runtime,
-    params:
-        dataset=resolved,
-        keep_shards=keep_shards_flag,
-        kind=lambda wildcards: {"raw.txt": "text", "data.jsonl": "json"}[wildcards.file],
-    shell:
-        command("concatenate") + " --dataset {params.dataset:q} --recipe {input.recipe:q} {params.keep_shards}"
-        " --split {wildcards.split} --kind {params.kind} &> {log:q}"
+FORMATS = {(dataset["save_text"], dataset["save_json"]) for dataset in DATASETS.values()}
+for save_text, save_json in sorted(FORMATS, reverse=True):
+    text, lines = "{save_dir}/{split}_raw.txt", "{save_dir}/{split}_data.jsonl"
+    files = [file for file, save in ((text, save_text), (lines, save_json)) if save]
+
+    rule:
+        name:
+            "concatenate" if len(files) == 2 else "concatenate_text" if save_text else "concatenate_json"
+        input:
+            split_shards,
+            recipe="{save_dir}/recipe.json",
+        output:
+            files,
+        log:
+            "{save_dir}/logs/concatenate/{split}.log",
+        benchmark:
+            "{save_dir}/logs/concatenate/{split}.tsv"
+        wildcard_constraints:
+            save_dir=datasets_of(save_text=save_text, save_json=save_json),
+        conda:
+            ENVIRONMENTS["sympy"]
+        threads: 1
+        resources:
+            mem_mb=collect_mem_mb,
+            runtime=collect_runtime,
+        params:
+            dataset=resolved,
+            keep_shards=keep_shards_flag,
+        shell:
+            command("concatenate") + " --dataset {params.dataset:q} --recipe {input.recipe:q} {params.keep_shards}"
+            " --split {wildcards.split} &> {log:q}"
 
 
 # The totals are what the manifest needs to know of the shards. As inputs of one more job, ten thousand shards would cost

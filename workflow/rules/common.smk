@@ -154,9 +154,13 @@ def keep_shards_flag(wildcards, input):
 
 
 @called_per_batch
-def run_settings(wildcards, input):
+def settings_of(wildcards, input):
     """Return the options of a generate job that change no sample, and so are not tracked."""
-    dataset = DATASETS[wildcards.save_dir]
+    return run_settings(DATASETS[wildcards.save_dir])
+
+
+def run_settings(dataset):
+    """Return the options for a dataset's generate jobs that change no sample."""
     recycle = f" --recycle-after {dataset['recycle_after']}" if dataset["recycle_after"] else ""
     return f"--batch-size {dataset['batch_size']}{recycle}"
 
@@ -269,5 +273,4 @@ def collect_mem_mb(wildcards, attempt):
 wildcard_constraints:
     split=r"[A-Za-z0-9][A-Za-z0-9_-]*",
     batch=r"[0-9]+",
-    file=r"raw\.txt|data\.jsonl",
     save_dir=datasets_of() or "(?!)",

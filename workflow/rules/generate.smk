@@ -1,9 +1,18 @@
 # One job a batch, in the environment of the dataset's backend. The shards are temporary unless the dataset keeps them.
-# Planning ten thousand jobs is mostly Snakemake calling functions, so there are none where a constant does, and a shard
-# is one folder: each declared file would add a fifth to the time.
+# Planning ten thousand jobs takes Snakemake milliseconds each, for every file, function and name in a rule and in its
+# command. So a shard is one folder, and what no dataset of this config needs is left out.
 
 HOLDS_OUT = any(dataset["leakage"] == "reject" for dataset in DATASETS.values())
 N_JOBS = {dataset["n_jobs"] for dataset in DATASETS.values()}
+SETTINGS = {run_settings(dataset) for dataset in DATASETS.values()}
+
+arguments = "{output:q} --samples {params.samples}"
+if HOLDS_OUT:
+    arguments += " --held-out {input.held_out:q}"
+if N_JOBS != {1}:
+    arguments += " --n-jobs {threads}"
+# In the command's text or in a function of `input`, both of which are no rerun triggers.
+arguments += f" {SETTINGS.copy().pop()}" if len(SETTINGS) == 1 else " {params.settings}"
 
 for backend, keep in sorted({(dataset["backend"], dataset["keep_shards"]) for dataset in DATASETS.values()}):
     shard = directory("{save_dir}/shards/{split}/{batch}")
@@ -12,10 +21,10 @@ for backend, keep in sorted({(dataset["backend"], dataset["keep_shards"]) for da
         name:
             f"generate_{backend}_kept" if keep else f"generate_{backend}"
         input:
-            recipe="{save_dir}/recipe.json",
-            held_out=held_out_digests if HOLDS_OUT else [],
+            "{save_dir}/recipe.json",
+            **{"held_out": held_out_digests} if HOLDS_OUT else {},
         output:
-            shard=shard if keep else temp(shard),
+            shard if keep else temp(shard),
         log:
             "{save_dir}/logs/generate/{split}/{batch}.log",
         benchmark:
@@ -29,11 +38,10 @@ for backend, keep in sorted({(dataset["backend"], dataset["keep_shards"]) for da
             mem_mb=generate_mem_mb,
             runtime=generate_runtime,
         params:
+            **{"settings": settings_of} if len(SETTINGS) > 1 else {},
             samples=sample_range,
-            settings=run_settings,
         shell:
-            command("generate") + " --recipe {input.recipe:q} --split {wildcards.split} --batch {wildcards.batch}"
-            " --samples {params.samples} --held-out {input.held_out:q} --n-jobs {threads} {params.settings} &> {log:q}"
+            f"{command('generate')} {arguments} &> {{log:q}}"
 
 
 # With `leakage: reject`, what later splits must not have. It is kept with the shards: made anew, it would make later splits

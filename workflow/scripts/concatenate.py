@@ -1,4 +1,4 @@
-"""Concatenate the shards of a split into one final file: the job of the rule `concatenate`."""
+"""Concatenate the shards of a split into its final files: the job of the rules `concatenate*`."""
 
 import argparse
 import json
@@ -12,7 +12,6 @@ if __name__ == "__main__":
     parser.add_argument("--keep-shards", action="store_true", help="the dataset keeps its shards")
     parser.add_argument("--recipe", type=Path, required=True, help="recipe.json of the dataset")
     parser.add_argument("--split", required=True, help="name of the split")
-    parser.add_argument("--kind", choices=["text", "json"], required=True, help="format of the file")
     args = parser.parse_args()
     with job(args.recipe):
-        concatenate(args.dataset | {"keep_shards": args.keep_shards}, args.recipe, args.split, args.kind)
+        concatenate(args.dataset | {"keep_shards": args.keep_shards}, args.recipe, args.split)

@@ -3,20 +3,17 @@
 import argparse
 from pathlib import Path
 
-from algebraset.jobs import generate_batch, job
-from algebraset.plan import Batch
+from algebraset.jobs import generate_batch, job, recipe_of
 
 if __name__ == "__main__":
     parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("--recipe", type=Path, required=True, help="recipe.json of the dataset")
-    parser.add_argument("--split", required=True, help="name of the split")
-    parser.add_argument("--batch", type=int, required=True, help="number of the batch in its split")
+    parser.add_argument("shard", type=Path, help="folder to write, SAVE_DIR/shards/SPLIT/NUMBER")
     parser.add_argument("--samples", required=True, metavar="START-STOP", help="indices of its samples, STOP excluded")
     parser.add_argument("--held-out", type=Path, nargs="*", default=[], help="digests of problems it must not have")
-    parser.add_argument("--n-jobs", type=int, required=True, help="worker processes")
+    parser.add_argument("--n-jobs", type=int, default=1, help="worker processes (default 1)")
     parser.add_argument("--batch-size", type=int, required=True, help="samples after which the job can be continued")
     parser.add_argument("--recycle-after", type=int, help="samples after which a worker process is replaced")
     args = parser.parse_args()
-    batch = Batch(args.split, args.batch, *map(int, args.samples.split("-")))
-    with job(args.recipe):
-        generate_batch(args.recipe, batch, tuple(args.held_out), args.n_jobs, args.batch_size, args.recycle_after)
+    start, stop = map(int, args.samples.split("-"))
+    with job(recipe_of(args.shard)):
+        generate_batch(args.shard, start, stop, tuple(args.held_out), args.n_jobs, args.batch_size, args.recycle_after)
