@@ -15,7 +15,12 @@ from benchmarks import generators
 from benchmarks.harness import ROOT, WORKERS, Options, Result, alternate, compare, execute, run, scratch, seconds
 
 # generator: samples of the bare loop, of ours against it, at least so much of the limit
-LIMITS = {"sums": (250_000, 1_000_000, 0.45), "addition": (5000, 30_000, 0.90), "ten_additions": (500, 3000, 0.90)}
+LIMITS = {
+    "sums": (250_000, 2_000_000, 0.45),
+    "addition": (5000, 100_000, 0.90),
+    "ten_additions": (500, 10_000, 0.90),
+    "factorization": (1000, 16_000, 0.90),
+}
 
 # The workflow's dataset: "a dataset that runs two minutes".
 SECONDS = 120

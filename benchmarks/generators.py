@@ -28,6 +28,13 @@ def ten_additions(seed: int) -> tuple[list[Any], Any]:
     return polynomials, sum(polynomials[1:], polynomials[0])
 
 
+def factorization(seed: int) -> tuple[Any, Any]:
+    """Return a polynomial and its factors, as the ready task does: some milliseconds."""
+    from algebraset.tasks.sympy import polynomial_factorization
+
+    return polynomial_factorization.generate(seed)
+
+
 def stragglers(seed: int) -> tuple[list[Any], Any]:
     """Return what `addition` returns; one sample in a hundred, by its seed, costs a hundred times as much."""
     for _ in range(99 if seed % 100 == 0 else 0):

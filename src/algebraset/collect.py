@@ -273,7 +273,7 @@ def _digests(dataset: Mapping[str, Any], split: str) -> Iterator[bytes]:
     for number in range(num_batches(dataset, split)):
         shard = Shard.of(dataset["save_dir"], batch(dataset, split, number))
         try:
-            yield read_digests(shard.sidecar, read_header(shard.sidecar))
+            yield from read_digests(shard.sidecar, read_header(shard.sidecar))
         except ShardError as error:
             problems.append(str(error))
             delete_shard(shard)

@@ -23,6 +23,9 @@ INNER_SEP = " | "
 OUTER_SEP = " || "
 ANSWER_SEP = " # "
 
+_JSON_SEP = '", "'
+_INTEGERS = {int}
+
 
 def nested_string(value: Any, leaf_to_text: Callable[[Any], str]) -> NestedString:
     """Convert the leaves of a problem or an answer to text; only `list` nests, a tuple is a leaf.
@@ -53,11 +56,15 @@ def text_and_json(value: Any, leaf_to_text: Callable[[Any], str]) -> tuple[str, 
     if not isinstance(value, list):
         leaf = leaf_to_text(value)
         return leaf, encode_basestring(leaf)
-    for item in value:
-        if isinstance(item, list):
+    # The common cases in one function: calls between functions are half of what it costs for short texts.
+    kinds = set(map(type, value))
+    if kinds == _INTEGERS:  # whose digits need no escapes
+        leaves = list(map(str, value))
+        return INNER_SEP.join(leaves), f'["{_JSON_SEP.join(leaves)}"]'
+    for kind in kinds:
+        if issubclass(kind, list):
             strings = nested_string(value, leaf_to_text)
             return joined(strings), json_text(strings)
-    # The common case in one function: calls between functions are half of what it costs for short texts.
     leaves = list(map(leaf_to_text, value))
     return INNER_SEP.join(leaves), f"[{', '.join(map(encode_basestring, leaves))}]"
 

@@ -19,7 +19,7 @@ from algebraset.errors import plain_errors, sample_command
 from algebraset.generate import load_recipe, require_fixed_hashing
 from algebraset.plan import Batch, Shard, digests_file, parts, plan_split
 from algebraset.shards import ShardWriter, held_out_checksums, is_finished, merge_shards
-from algebraset.workers import Chunk, Settings, Task, end_with, finished_chunks, write_shards
+from algebraset.workers import Chunk, Settings, Task, end_with, finished_chunks, loading, write_shards
 
 
 def try_first_sample(dataset: Mapping[str, Any], path: Path) -> None:
@@ -81,7 +81,9 @@ def generate_batch(
     # The rest comes from the command line: what changes no sample may differ from when the recipe was written.
     dataset = read_resolved(path) | {"recycle_after": recycle_after}
     make_recipe = functools.partial(load_recipe, dataset, sample_command(path))
-    recipe, settings, shard = make_recipe(), Settings.of(dataset, n_jobs), Shard.of(path.parent, batch)
+    with loading():
+        recipe = make_recipe()
+    settings, shard = Settings.of(dataset, n_jobs), Shard(folder)
     _end_with_snakemake(settings)
     if batch.stop - batch.start <= batch_size:
         write_shards([Task(batch, shard, held_out)], recipe, make_recipe, settings)

@@ -5,8 +5,15 @@ from __future__ import annotations
 import hashlib
 import random
 import sys
-from functools import lru_cache
-from typing import Any
+
+# Of a short text the interpreter's own SHA-256 takes half as long as OpenSSL's, which is made for long ones.
+try:
+    from _sha2 import sha256  # Python 3.12 and later
+except ImportError:
+    try:
+        from _sha256 import sha256
+    except ImportError:
+        from hashlib import sha256
 
 
 def sample_seed(root_seed: int, split: str, index: int, attempt: int = 0) -> int:
@@ -22,15 +29,8 @@ def sample_seed(root_seed: int, split: str, index: int, attempt: int = 0) -> int
         index: position of the sample in its split, from 0.
         attempt: 0 for the first try, k for the try after k rejections.
     """
-    digest = _beginning(root_seed, split).copy()
-    digest.update(str(index).encode() if attempt == 0 else f"{index}_{attempt}".encode())
-    return int.from_bytes(digest.digest()[:16], "big")
-
-
-@lru_cache(maxsize=64, typed=True)
-def _beginning(root_seed: int, split: str) -> Any:
-    """Return SHA-256 of what all seeds of a split begin with: a copy of it costs less than a new one."""
-    return hashlib.sha256(f"{root_seed}_{split}_".encode())
+    name = f"{root_seed}_{split}_{index}" if attempt == 0 else f"{root_seed}_{split}_{index}_{attempt}"
+    return int.from_bytes(sha256(name.encode()).digest()[:16], "big")
 
 
 def numpy_seed(seed: int) -> int:

@@ -162,19 +162,21 @@ def read_header(path: Path) -> dict[str, Any]:
     raise ShardError(f"{path} is damaged: it is no sidecar of a shard")
 
 
-def read_digests(path: Path, header: Mapping[str, Any]) -> bytes:
-    """Return the digests of a sidecar.
+def read_digests(path: Path, header: Mapping[str, Any]) -> Iterator[bytes]:
+    """Yield the digests of a sidecar, in pieces of many.
 
     Raises:
-        ShardError: they are not the bytes that were written.
+        ShardError: they are not the bytes that were written; raised after the last piece.
     """
+    checksum = hashlib.sha256()
     with open(path, "rb") as file:
         file.readline()
         file.readline()
-        digests = file.read()
-    if hashlib.sha256(digests).hexdigest() != header["digests"]:
+        while piece := file.read(BLOCK):  # a multiple of a digest's size
+            checksum.update(piece)
+            yield piece
+    if checksum.hexdigest() != header["digests"]:
         raise ShardError(f"{path} is damaged: its digests have another checksum than when they were written")
-    return digests
 
 
 def require_planned(header: Mapping[str, Any], path: Path, batch: Batch, fingerprint: str) -> None:
@@ -213,7 +215,7 @@ def write_digests(sidecars: Iterable[Path], path: Path) -> None:
     """
     digests: set[bytes] = set()
     for sidecar in sidecars:
-        content = read_digests(sidecar, read_header(sidecar))
+        content = b"".join(read_digests(sidecar, read_header(sidecar)))
         digests.update(content[start : start + DIGEST_SIZE] for start in range(0, len(content), DIGEST_SIZE))
     write_atomically(path, b"".join(sorted(digests)))
     load_digests.cache_clear()  # it knows files by name
@@ -247,7 +249,7 @@ def merge_shards(pieces: Iterable[Shard], whole: ShardWriter) -> None:
         whole.add(
             Samples(
                 **content,
-                digests=read_digests(piece.sidecar, header),
+                digests=b"".join(read_digests(piece.sidecar, header)),
                 statistics=SplitStatistics.from_state(header["statistics"]),
                 rejected=Counter(header["rejected"]),
                 timeouts=[(index, attempt) for index, attempt in header["timeouts"]],

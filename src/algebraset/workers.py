@@ -7,6 +7,7 @@ neither fork nor a second run of the user's main module), so loaded libraries an
 
 from __future__ import annotations
 
+import gc
 import math
 import os
 import pickle
@@ -258,7 +259,8 @@ def _start_worker(make_recipe: bytes, parent: int, settings: Settings, notes: Pa
     global _recipe, _watchdog, _samples_left
 
     end_with(parent)
-    _recipe = pickle.loads(make_recipe)()
+    with loading():
+        _recipe = pickle.loads(make_recipe)()
     # Ctrl-C reaches the whole process group; the parent decides and stops its workers itself. SageMath, once loaded,
     # has a handler of its own for it. SIGTERM must not wait for Python code to be reached: C code may run long.
     signal.signal(signal.SIGINT, signal.SIG_IGN)
@@ -267,6 +269,20 @@ def _start_worker(make_recipe: bytes, parent: int, settings: Settings, notes: Pa
         _watchdog = Watchdog(settings.sample_timeout, notes)
     if settings.recycle_after is not None:
         _samples_left = settings.recycle_after
+
+
+@contextmanager
+def loading() -> Iterator[None]:
+    """Import without looking for garbage, of which there is hardly any, and leave out of later looks what stays anyway.
+
+    With SymPy that saves a tenth of the import, and some of the time of each sample.
+    """
+    gc.disable()
+    try:
+        yield
+    finally:
+        gc.freeze()
+        gc.enable()
 
 
 def end_with(parent: int) -> None:
