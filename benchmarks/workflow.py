@@ -12,7 +12,7 @@ from benchmarks.harness import ROOT, WORKERS, Measured, Options, Result, alterna
 BARE = """\
 rule all:
     input:
-        [f"shards/train/{{n:07d}}.{{kind}}" for n in range({batches}) for kind in ("txt", "jsonl", "sidecar")],
+        [f"shards/train/{{n:07d}}/{{file}}" for n in range({batches}) for file in ("raw.txt", "data.jsonl", "sidecar")],
     output:
         "all",
     shell:
@@ -21,9 +21,9 @@ rule all:
 
 rule generate:
     output:
-        text="shards/train/{{batch}}.txt",
-        json="shards/train/{{batch}}.jsonl",
-        sidecar="shards/train/{{batch}}.sidecar",
+        text="shards/train/{{batch}}/raw.txt",
+        json="shards/train/{{batch}}/data.jsonl",
+        sidecar="shards/train/{{batch}}/sidecar",
     shell:
         "{command}"
 """
@@ -87,23 +87,21 @@ def ours(folder: Path, batches: int) -> Path:
 def bare(folder: Path, batches: int) -> Path:
     """Make a folder with the bare Snakefile, whose jobs run the same script as ours do."""
     jobs.prepare(folder, **jobs.SUMS, splits={"train": batches}, batch_size=1)
-    folder_of_shard = "shards/train/{wildcards.batch}"
-    files = {"text": "raw.txt", "json": "data.jsonl", "sidecar": "sidecar"}
-    moves = [f"mv {folder_of_shard}/{name} {{output.{kind}}}" for kind, name in files.items()]
     script = f"{sys.executable} -P {ROOT / 'workflow' / 'scripts' / 'generate.py'}"
-    command = " && ".join([f"{script} {folder_of_shard} --samples 0-1 --batch-size 1", *moves])
+    command = f"{script} shards/train/{{wildcards.batch}} --samples 0-1 --batch-size 1"
     (folder / "Snakefile").write_text(BARE.format(batches=batches, command=command))
     return folder
 
 
 def finish(folder: Path, batches: int) -> None:
     """Make a folder look as after a run, by Snakemake's own `--touch`: the jobs themselves would take hours."""
-    labels = [f"{number:07d}" for number in range(batches)]
+    names = ("raw.txt", "data.jsonl", "sidecar")
+    shards = [f"shards/train/{number:07d}/{name}" for number in range(batches) for name in names]
     if (folder / "Snakefile").exists():
-        files = ["all", *(f"shards/train/{label}.{kind}" for label in labels for kind in ("txt", "jsonl", "sidecar"))]
+        files = ["all", *shards]
     else:
         final = ("recipe.json", "train_raw.txt", "train_data.jsonl", "statistics.json", "manifest.json", "SHA256SUMS")
-        files = [*(f"data/{name}" for name in final), *(f"data/shards/train/{label}/sidecar" for label in labels)]
+        files = [f"data/{name}" for name in (*final, *shards)]
     for name in files:
         path = folder / name
         path.parent.mkdir(parents=True, exist_ok=True)

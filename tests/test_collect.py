@@ -206,6 +206,29 @@ def test_files_that_nobody_planned_are_named_and_kept(folder, name):
     assert data_files(folder) == expected
 
 
+def test_only_scratch_is_removed_where_shards_are_not_kept(folder):
+    """Shards of another plan are scratch of a killed run; a folder with any other name is somebody's."""
+    dataset, manifest = pipeline(folder).dataset, json.loads((folder / "manifest.json").read_text())
+    for name in ("0000009", "mine"):
+        shutil.copytree(folder / TRAIN / "0000000", folder / TRAIN / name)
+    (folder / TRAIN / "0000000.txt").write_text("of an older version")
+    concatenate(dataset | {"keep_shards": False}, manifest["fingerprint"], "train")
+    found = {path.name for path in (folder / TRAIN).iterdir()}
+    assert found == {"0000000", "0000001", "0000002", "0000003", "mine"}
+
+
+def test_a_shard_that_cannot_be_deleted_is_no_reason_to_say_it_was(folder, monkeypatch):
+    """The error is the one of the file system."""
+    change(folder / TRAIN / "0000002/raw.txt", flipped(3))
+
+    def refuse(path):
+        raise PermissionError(13, "Permission denied", str(path))
+
+    monkeypatch.setattr("algebraset.shards.shutil.rmtree", refuse)
+    with pytest.raises(PermissionError, match="0000002"):
+        collect(folder)
+
+
 def test_every_problem_is_listed_at_once(folder):
     for number in (0, 2, 3):
         (folder / TRAIN / f"000000{number}/sidecar").unlink()
@@ -248,7 +271,8 @@ def naive(samples: dict[str, list[bytes]]) -> dict:
     }
 
 
-POOL = [hashlib.sha256(bytes([number])).digest()[:16] for number in range(40)]
+POOL = [hashlib.sha256(bytes([number])).digest()[:16] for number in range(30)]
+POOL += [POOL[0][:8] + digest[8:] for digest in POOL[1:10]]  # different, with the same first half
 split_digests = st.dictionaries(st.sampled_from(["train", "test", "dev"]), st.lists(st.sampled_from(POOL), max_size=40))
 
 

@@ -132,9 +132,10 @@ def run(cwd: Path, scheduler: str, *options: str, ok: bool = True, once: bool = 
         return process.output
 
 
-def assert_undisturbed(cwd: Path, expected: dict[str, bytes]) -> None:
+def assert_undisturbed(cwd: Path, expected: dict[str, bytes], kept: bool = False) -> None:
     """Assert that a folder has the files of an undisturbed run, byte for byte, and no scratch of another one."""
     assert data_bytes(cwd / "data") == expected
+    assert kept or not [path for path in (cwd / "data/shards").rglob("*") if path.is_file()]
     assert not [path for path in (cwd / "data").rglob(".*") if path.name != ".snakemake_timestamp"]
 
 
@@ -361,7 +362,7 @@ def test_damaged_and_foreign_shards_are_named_and_made_anew(
     (shards / "notes.md").unlink()
     run(cwd, scheduler)
     assert calls(cwd) == seeds(0, 8) | seeds(10, 11)
-    assert_undisturbed(cwd, undisturbed)
+    assert_undisturbed(cwd, undisturbed, kept=True)
 
 
 def rewrite(path: Path, content: bytes) -> None:

@@ -406,8 +406,11 @@ def test_batch_size_keeps_the_bytes(plain: Path) -> None:
 
 
 def test_how_it_is_run_is_no_reason_to_run(plain: Path) -> None:
-    write_config(plain / "config.yaml", dataset=sums_dataset(n_jobs=2, verbose=False, keep_shards=True))
+    changes = {"n_jobs": 2, "recycle_after": 7, "verbose": False, "keep_shards": True}
+    write_config(plain / "config.yaml", dataset=sums_dataset(**changes))
     assert dry_run(plain, *CONFIG) == {}
+    # Nor by Snakemake's own triggers.
+    assert dry_run(plain, *CONFIG, "--rerun-triggers", "mtime", "params", "input", "software-env", "code") == {}
 
 
 def test_reformatted_workflow_is_no_reason_to_run(finished: SimpleNamespace, plain: Path, tmp_path: Path) -> None:
@@ -563,8 +566,8 @@ def test_failing_sample_is_named_and_can_be_repeated(tmp_path: Path) -> None:
     assert error in result.stderr
 
     # The other batches are there, and nothing of the failed one is.
-    sidecars = {path.stem for path in (tmp_path / "my data/shards/train").iterdir()}
-    assert sidecars == {"0000000", "0000001", "0000003", "0000004"}
+    shards = {path.name for path in (tmp_path / "my data/shards/train").iterdir()}
+    assert shards == {"0000000", "0000001", "0000003", "0000004"}
     assert (tmp_path / "my data/test_raw.txt").exists()
     assert not (tmp_path / "my data/train_raw.txt").exists()
 

@@ -58,19 +58,21 @@ def concatenate(dataset: Mapping[str, Any], fingerprint: str, split: str) -> Non
     try:
         with ExitStack() as stack:
             outputs = {}
-            for kind, path in targets.items():
-                stack.enter_context(naming(path))
+            for kind, target in targets.items():
+                stack.enter_context(naming(target))  # when it is closed
                 outputs[kind] = stack.enter_context(open(temporary[kind], "wb"))
             for shard, header in _headers(dataset, fingerprint, split, problems):
                 for kind, output in outputs.items():
                     path = shard_files(shard)[kind]
-                    if not _copy(path, output, header["files"][kind], buffer):
+                    with naming(targets[kind]):
+                        whole = _copy(path, output, header["files"][kind], buffer)
+                    if not whole:
                         problems.append(f"{path} is damaged: its checksum is not that of its samples")
                         delete_shard(shard)
                         break
         _raise(problems, split)
-        for kind, path in targets.items():
-            os.replace(temporary[kind], path)
+        for kind, target in targets.items():
+            os.replace(temporary[kind], target)
     finally:
         for path in temporary.values():
             path.unlink(missing_ok=True)
@@ -128,6 +130,7 @@ def merge_statistics(dataset: Mapping[str, Any], fingerprint: str) -> dict[str, 
             splits[split] |= found
     totals = {
         "fingerprint": fingerprint,
+        "splits": dataset["splits"],
         "bytes": sizes,
         # More than one version of a name means that a run was continued after an update.
         "versions": {name: ", ".join(sorted(found)) for name, found in sorted(versions.items())},
@@ -152,7 +155,7 @@ def write_manifest(dataset: Mapping[str, Any], fingerprint: str) -> dict[str, An
     files: dict[str, Any] = {}
     problems: list[str] = []
     totals = load_json(totals_file(folder).read_bytes())
-    if totals["fingerprint"] != fingerprint:
+    if (totals["fingerprint"], totals["splits"]) != (fingerprint, dataset["splits"]):
         raise ShardError(f"{totals_file(folder)} is of another config or generator: remove it and run again")
     for split, num_samples in dataset["splits"].items():
         for kind, path in data_files(dataset, split).items():
@@ -225,9 +228,10 @@ def _headers(
     """Yield the planned shards of a split with their headers; append to `problems` what is wrong with others."""
     save_dir, count = dataset["save_dir"], num_batches(dataset, split)
     foreign = unplanned(shard_dir(save_dir, split), count)
-    if foreign and not dataset["keep_shards"]:  # scratch of a killed run with another plan
+    if foreign and not dataset["keep_shards"]:  # scratch of a killed run with another plan, but no folder of the user's
         for path in foreign:
-            remove(path)
+            if path.is_file() or path.name.isdecimal():
+                remove(path)
     elif foreign:
         names = ", ".join(path.name for path in foreign[:5]) + (", ..." if len(foreign) > 5 else "")
         problems.append(

@@ -84,7 +84,13 @@ def _count(digests: Mapping[str, bytes], found: dict[str, dict[str, Any]]) -> No
     repeated: set[int] = set()
     for split, values in halves.items():
         if len(different[split]) < len(values):
-            repeated.update(half for half, times in Counter(values).items() if times > 1)
+            once = different[split].copy()
+            for half in values:
+                if half in once:
+                    once.remove(half)
+                else:
+                    repeated.add(half)
+            del once
     for one, other in combinations(different.values(), 2):
         repeated |= one & other
     if repeated:

@@ -50,6 +50,8 @@ def nested_string(value: Any, leaf_to_text: Callable[[Any], str]) -> NestedStrin
 def text_and_json(value: Any, leaf_to_text: Callable[[Any], str]) -> tuple[str, str]:
     """Return a problem or an answer as text and as JSON: `joined` and `json_text` of its nested string.
 
+    The text of an int in a list is taken for granted: `str`, as in all backends.
+
     Raises:
         FormatError: lists are nested deeper than two levels.
     """

@@ -214,6 +214,7 @@ def run_dataset(
     dataset = {**dataset, "batches_per_job": 1}  # jobs are the workflow's
     with _messages(dataset["verbose"]), locked(Path(dataset["save_dir"])):
         if _is_complete(dataset, recipe, overwrite):
+            totals_file(dataset["save_dir"]).unlink(missing_ok=True)
             logger.info("%s: complete, nothing to do", dataset["save_dir"])
             return
         write_recipe(dataset, recipe, Path(dataset["save_dir"]) / "recipe.json")

@@ -19,7 +19,7 @@ class Batch:
 
     @property
     def label(self) -> str:
-        """The batch's number as file names have it (fixed width, so that a growing dataset renames nothing)."""
+        """The batch's number as its folder has it (fixed width, so that a growing dataset renames nothing)."""
         return f"{self.number:07d}"
 
 

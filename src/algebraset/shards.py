@@ -31,7 +31,7 @@ class ShardWriter:
     """Takes the samples of a batch in order and writes its shard when all are there; a context manager.
 
     Args:
-        shard: the files to write.
+        shard: the folder to write.
         batch: which samples they hold.
         recipe: what makes the samples.
         held_out: digest of the problems of each held-out split that the batch must not have.
@@ -104,7 +104,7 @@ class ShardWriter:
         with self._naming("sidecar"):
             self._write_sidecar(header)
         self._close()
-        with self._naming("sidecar"):
+        with self._naming("shard"):
             self._paths["digests"].unlink()
             remove(self.shard.folder)  # one that was damaged or of another dataset
             os.rename(self._unfinished.folder, self.shard.folder)
@@ -135,7 +135,7 @@ class ShardWriter:
         try:
             yield
         except OSError as error:  # a full disk says so only here, without the name of the file
-            path = {**self._paths, "sidecar": self._unfinished.sidecar}[kind]
+            path = {**self._paths, "sidecar": self._unfinished.sidecar, "shard": self.shard.folder}[kind]
             raise ShardError(
                 f"{path} cannot be written: {error.strerror}. Shards finished before are kept: mend it and run again"
             ) from error
@@ -261,17 +261,22 @@ def merge_shards(pieces: Iterable[Shard], whole: ShardWriter) -> None:
 
 def delete_shard(shard: Shard) -> None:
     """Delete a shard, its sidecar first: without it, it does not count."""
-    with suppress(OSError):
+    with suppress(FileNotFoundError, NotADirectoryError):
         shard.sidecar.unlink()
     remove(shard.folder)
 
 
 def remove(path: Path) -> None:
-    """Remove a file or a folder with all that is in it; nothing where there is none."""
-    if path.is_dir() and not path.is_symlink():
-        shutil.rmtree(path, ignore_errors=True)
-    else:
-        path.unlink(missing_ok=True)
+    """Remove a file or a folder with all that is in it; another job may be doing so at the same time.
+
+    Raises:
+        OSError: it cannot be removed.
+    """
+    with suppress(FileNotFoundError):
+        if path.is_dir() and not path.is_symlink():
+            shutil.rmtree(path)
+        else:
+            path.unlink()
 
 
 @contextmanager

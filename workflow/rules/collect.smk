@@ -3,17 +3,17 @@
 
 FORMATS = {(dataset["save_text"], dataset["save_json"]) for dataset in DATASETS.values()}
 for save_text, save_json in sorted(FORMATS, reverse=True):
-    text, lines = "{save_dir}/{split}_raw.txt", "{save_dir}/{split}_data.jsonl"
-    files = [file for file, save in ((text, save_text), (lines, save_json)) if save]
+    files = {"text": "{save_dir}/{split}_raw.txt"} if save_text else {}
+    files |= {"json": "{save_dir}/{split}_data.jsonl"} if save_json else {}
 
     rule:
         name:
-            "concatenate" if len(files) == 2 else "concatenate_text" if save_text else "concatenate_json"
+            "_".join(["concatenate", *(files if len(files) == 1 else [])])
         input:
             split_shards,
             recipe="{save_dir}/recipe.json",
         output:
-            files,
+            **files,
         log:
             "{save_dir}/logs/concatenate/{split}.log",
         benchmark:

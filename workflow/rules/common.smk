@@ -154,15 +154,15 @@ def keep_shards_flag(wildcards, input):
 
 
 @called_per_batch
-def settings_of(wildcards, input):
-    """Return the options of a generate job that change no sample, and so are not tracked."""
-    return run_settings(DATASETS[wildcards.save_dir])
-
-
-def run_settings(dataset):
-    """Return the options for a dataset's generate jobs that change no sample."""
-    recycle = f" --recycle-after {dataset['recycle_after']}" if dataset["recycle_after"] else ""
-    return f"--batch-size {dataset['batch_size']}{recycle}"
+def run_settings(wildcards, input, threads):
+    """Return the options of a generate job that change no sample, or that follow from its inputs, and are not tracked."""
+    dataset = DATASETS[wildcards.save_dir]
+    options = f"--n-jobs {threads} --batch-size {dataset['batch_size']}"
+    if dataset["recycle_after"]:
+        options += f" --recycle-after {dataset['recycle_after']}"
+    if len(input) > 1:
+        options += f" --held-out {' '.join(shlex.quote(str(file)) for file in input[1:])}"
+    return options
 
 
 RECIPES = {folder: json.dumps(sample_settings(dataset)) for folder, dataset in DATASETS.items()}

@@ -1,18 +1,9 @@
 # One job a batch, in the environment of the dataset's backend. The shards are temporary unless the dataset keeps them.
 # Planning ten thousand jobs takes Snakemake milliseconds each, for every file, function and name in a rule and in its
-# command. So a shard is one folder, and what no dataset of this config needs is left out.
+# command. So a shard is one folder, inputs and outputs have no names, and functions stand only where they are needed.
 
 HOLDS_OUT = any(dataset["leakage"] == "reject" for dataset in DATASETS.values())
 N_JOBS = {dataset["n_jobs"] for dataset in DATASETS.values()}
-SETTINGS = {run_settings(dataset) for dataset in DATASETS.values()}
-
-arguments = "{output:q} --samples {params.samples}"
-if HOLDS_OUT:
-    arguments += " --held-out {input.held_out:q}"
-if N_JOBS != {1}:
-    arguments += " --n-jobs {threads}"
-# In the command's text or in a function of `input`, both of which are no rerun triggers.
-arguments += f" {SETTINGS.copy().pop()}" if len(SETTINGS) == 1 else " {params.settings}"
 
 for backend, keep in sorted({(dataset["backend"], dataset["keep_shards"]) for dataset in DATASETS.values()}):
     shard = directory("{save_dir}/shards/{split}/{batch}")
@@ -22,7 +13,7 @@ for backend, keep in sorted({(dataset["backend"], dataset["keep_shards"]) for da
             f"generate_{backend}_kept" if keep else f"generate_{backend}"
         input:
             "{save_dir}/recipe.json",
-            **{"held_out": held_out_digests} if HOLDS_OUT else {},
+            held_out_digests if HOLDS_OUT else [],
         output:
             shard if keep else temp(shard),
         log:
@@ -38,10 +29,10 @@ for backend, keep in sorted({(dataset["backend"], dataset["keep_shards"]) for da
             mem_mb=generate_mem_mb,
             runtime=generate_runtime,
         params:
-            **{"settings": settings_of} if len(SETTINGS) > 1 else {},
             samples=sample_range,
+            settings=run_settings,
         shell:
-            f"{command('generate')} {arguments} &> {{log:q}}"
+            command("generate") + " {output:q} --samples {params.samples} {params.settings} &> {log:q}"
 
 
 # With `leakage: reject`, what later splits must not have. It is kept with the shards: made anew, it would make later splits
