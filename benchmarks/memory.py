@@ -10,18 +10,30 @@ LARGER = 1.10  # at most so many times the peak of the small one
 
 def measure(options: Options) -> list[Result]:
     """Compare peaks: those of the larger must hardly be higher."""
-    return [*by_size(options), *over_a_long_run(options)]
+    return [*of_generating(options), *of_collecting(options), *over_a_long_run(options)]
 
 
-def by_size(options: Options) -> list[Result]:
-    """Compare the jobs of a dataset with one small or one large batch."""
+def of_generating(options: Options) -> list[Result]:
+    """Compare generate jobs with one small or one large batch."""
     peaks: dict[str, dict[str, list[float]]] = {}
     for count in (options.size(10_000, 1000), options.size(1_000_000, 10_000)):
+        for n_jobs in (1, 2):
+            with scratch() as folder:
+                jobs.prepare(folder / "data", **jobs.SUMS, splits={"train": count}, batch_size=count)
+                command = jobs.generate(folder / "data", count, f"--n-jobs={n_jobs}")
+                what = f"peak of a generate job, n_jobs {n_jobs}"
+                peaks.setdefault(what, {})[f"{count:,} samples"] = _peaks(command, options)
+    return [compare(what, "MB", sides, at_most=LARGER) for what, sides in peaks.items()]
+
+
+def of_collecting(options: Options) -> list[Result]:
+    """Compare the collecting jobs of two datasets, both with more digests than are counted at a time."""
+    peaks: dict[str, dict[str, list[float]]] = {}
+    for count in (options.size(300_000, 1000), options.size(3_000_000, 10_000)):
         with scratch() as folder:
             dataset = jobs.prepare(folder / "data", **jobs.SUMS, splits={"train": count}, batch_size=count)
-            generate = {n: jobs.generate(folder / "data", count, f"--n-jobs={n}") for n in (1, 2)}
-            commands = {f"a generate job, n_jobs {n}": command for n, command in generate.items()}
-            for what, command in (commands | jobs.collect(folder / "data", dataset)).items():
+            execute(jobs.generate(folder / "data", count, "--n-jobs=2"))
+            for what, command in jobs.collect(folder / "data", dataset).items():
                 peaks.setdefault(f"peak of {what}", {})[f"{count:,} samples"] = _peaks(command, options)
     return [compare(what, "MB", sides, at_most=LARGER) for what, sides in peaks.items()]
 

@@ -406,8 +406,7 @@ def test_batch_size_keeps_the_bytes(plain: Path) -> None:
 
 
 def test_how_it_is_run_is_no_reason_to_run(plain: Path) -> None:
-    changes = {"n_jobs": 2, "recycle_after": 7, "verbose": False, "keep_shards": True}
-    write_config(plain / "config.yaml", dataset=sums_dataset(**changes))
+    write_config(plain / "config.yaml", dataset=sums_dataset(n_jobs=2, verbose=False, keep_shards=True))
     assert dry_run(plain, *CONFIG) == {}
     # Nor by Snakemake's own triggers.
     assert dry_run(plain, *CONFIG, "--rerun-triggers", "mtime", "params", "input", "software-env", "code") == {}
