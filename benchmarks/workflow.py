@@ -88,7 +88,7 @@ def bare(folder: Path, batches: int) -> Path:
     """Make a folder with the bare Snakefile, whose jobs run the same script as ours do."""
     jobs.prepare(folder, **jobs.SUMS, splits={"train": batches}, batch_size=1)
     script = f"{sys.executable} -P {ROOT / 'workflow' / 'scripts' / 'generate.py'}"
-    command = f"{script} shards/train/{{wildcards.batch}} --samples 0-1 --batch-size 1"
+    command = f"{script} shards/train/{{wildcards.batch}} --samples 0-1 --n-jobs 1 --batch-size 1"
     (folder / "Snakefile").write_text(BARE.format(batches=batches, command=command))
     return folder
 

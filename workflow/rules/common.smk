@@ -154,10 +154,13 @@ def keep_shards_flag(wildcards, input):
 
 
 @called_per_batch
-def run_settings(wildcards, input, threads):
-    """Return the options of a generate job that change no sample, or that follow from its inputs, and are not tracked."""
+def run_settings(wildcards, input):
+    """Return the options of a generate job that change no sample, or that follow from its inputs, and are not tracked.
+
+    It does without `threads`, for which Snakemake would evaluate all resources of jobs that are finished, too.
+    """
     dataset = DATASETS[wildcards.save_dir]
-    options = f"--n-jobs {threads} --batch-size {dataset['batch_size']}"
+    options = f"--batch-size {dataset['batch_size']}"
     if dataset["recycle_after"]:
         options += f" --recycle-after {dataset['recycle_after']}"
     if len(input) > 1:

@@ -32,7 +32,8 @@ for backend, keep in sorted({(dataset["backend"], dataset["keep_shards"]) for da
             samples=sample_range,
             settings=run_settings,
         shell:
-            command("generate") + " {output:q} --samples {params.samples} {params.settings} &> {log:q}"
+            command("generate")
+            + " {output:q} --samples {params.samples} --n-jobs {threads} {params.settings} &> {log:q}"
 
 
 # With `leakage: reject`, what later splits must not have. It is kept with the shards: made anew, it would make later splits
