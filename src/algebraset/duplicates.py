@@ -1,7 +1,7 @@
 """Duplicates: how many problems occur twice in a split, and how many are shared between splits.
 
 Problems are compared by 128-bit digests. These are counted in parts by their first bits, so memory stays bounded:
-a part of `PART_SIZE` digests takes about 30 MB, whatever the size of the dataset. More digests than one part holds
+a part of `PART_SIZE` digests takes about 10 MB, whatever the size of the dataset. More digests than one part holds
 are first scattered to temporary files, one a part (16 bytes a sample of disk).
 """
 
@@ -18,7 +18,7 @@ from typing import Any
 from algebraset.formats import naming
 
 DIGEST = 16
-PART_SIZE = 250_000
+PART_SIZE = 100_000
 MAX_PARTS = 256  # open files at a time
 
 
