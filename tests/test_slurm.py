@@ -207,6 +207,12 @@ def finished_jobs(output: str) -> Counter[str]:
     return Counter(re.findall(r"^Finished jobid: \d+ \(Rule: (\w+)\)", output, re.MULTILINE))
 
 
+def seen_to_end_well(output: str) -> set[str]:
+    """Return SLURM's numbers of the jobs that a Snakemake has seen to end well; others ended after it was killed."""
+    submitted = dict(re.findall(r"Job (\d+) has been submitted with SLURM jobid (\d+)", output))
+    return {submitted[job] for job in re.findall(r"^Finished jobid: (\d+) ", output, re.MULTILINE) if job in submitted}
+
+
 def completed(jobs: list[EndedJob]) -> Counter[str]:
     """Return the number of jobs by rule that ended well according to SLURM."""
     return Counter(job.rule for job in jobs if job.state == "COMPLETED" and job.rule)
@@ -236,9 +242,10 @@ def test_a_job_that_dies_is_retried_with_more_memory_and_time(run: Run) -> None:
     assert (retried.state, retried.memory, retried.time_limit) == ("COMPLETED", "2500M", "4:00:00")
     assert "Trying to restart job" in run.killed
     # Of the jobs whose end Snakemake saw, SLURM's output of the failed one is kept.
-    seen = {job.id for job in run.jobs if job.state != "CANCELLED"}
+    seen = seen_to_end_well(run.killed) | seen_to_end_well(run.resumed)
+    assert retried.id in seen
     logs = {path.stem: path for path in (run.clone / "logs" / "slurm").rglob("*.log")}
-    assert seen & set(logs) == {failed.id}
+    assert (seen | {failed.id}) & set(logs) == {failed.id}
     assert logs[failed.id].relative_to(run.clone).parts[:3] == ("logs", "slurm", "rule_generate_sympy")
 
 
