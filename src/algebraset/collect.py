@@ -9,7 +9,6 @@ import shutil
 import subprocess
 from collections import Counter
 from collections.abc import Callable, Iterator, Mapping
-from concurrent.futures import Executor, ThreadPoolExecutor
 from contextlib import ExitStack
 from pathlib import Path
 from typing import Any
@@ -57,7 +56,7 @@ def concatenate(dataset: Mapping[str, Any], fingerprint: str, split: str) -> Non
     problems: list[str] = []
     buffer = bytearray(BLOCK)
     try:
-        with ExitStack() as stack, ThreadPoolExecutor(1) as helper:
+        with ExitStack() as stack:
             outputs = {}
             for kind, target in targets.items():
                 stack.enter_context(naming(target))  # when it is closed
@@ -66,7 +65,7 @@ def concatenate(dataset: Mapping[str, Any], fingerprint: str, split: str) -> Non
                 for kind, output in outputs.items():
                     path = shard_files(shard)[kind]
                     with naming(targets[kind]):
-                        whole = _copy(path, output, header["files"][kind], buffer, helper)
+                        whole = _copy(path, output, header["files"][kind], buffer)
                     if not whole:
                         problems.append(f"{path} is damaged: its checksum is not that of its samples")
                         delete_shard(shard)
@@ -285,17 +284,14 @@ def _digests(dataset: Mapping[str, Any], split: str) -> Iterator[bytes]:
     _raise(problems, split)
 
 
-def _copy(path: Path, output: Any, known: Mapping[str, Any], buffer: bytearray, helper: Executor) -> bool:
+def _copy(path: Path, output: Any, known: Mapping[str, Any], buffer: bytearray) -> bool:
     """Append a file to another; return whether it has the known size and checksum."""
     digest, size = hashlib.sha256(), 0
     try:
         for block in _blocks(path, buffer):
-            # SHA-256 takes longer than reading and writing, so it runs beside the latter, where that pays for the call.
-            hashed = helper.submit(digest.update, block) if len(block) == BLOCK else digest.update(block)
+            digest.update(block)
             output.write(block)
             size += len(block)
-            if hashed is not None:
-                hashed.result()
     except FileNotFoundError:
         return False
     return size == known["bytes"] and digest.hexdigest() == known["sha256"]
