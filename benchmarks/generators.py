@@ -15,21 +15,21 @@ def sums(seed: int) -> tuple[list[int], int]:
 
 
 def addition(seed: int) -> tuple[list[Any], Any]:
-    """Return polynomials and their sum, with calt-x's own sampler: about a millisecond."""
+    """Return polynomials and their sum, with calt-x's own sampler: less than a millisecond."""
     random.seed(seed)
     polynomials = _sampler().sample(num_samples=2)
     return polynomials, sum(polynomials[1:], polynomials[0])
 
 
 def ten_additions(seed: int) -> tuple[list[Any], Any]:
-    """Return twenty polynomials and their sum: about ten milliseconds."""
+    """Return twenty polynomials and their sum: five milliseconds and more."""
     random.seed(seed)
     polynomials = _sampler().sample(num_samples=20)
     return polynomials, sum(polynomials[1:], polynomials[0])
 
 
 def factorization(seed: int) -> tuple[Any, Any]:
-    """Return a polynomial and its factors, as the ready task does: some milliseconds."""
+    """Return a polynomial and its factors, as the ready task does: about a millisecond."""
     from algebraset.tasks.sympy import polynomial_factorization
 
     return polynomial_factorization.generate(seed)

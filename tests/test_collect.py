@@ -9,7 +9,9 @@ import re
 import shutil
 import subprocess
 from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
+from time import sleep
 from unittest.mock import patch
 
 import pytest
@@ -43,10 +45,14 @@ def pipeline(folder: Path, **settings):
     return make(folder, picky_sums, **({"splits": SPLITS, "batch_size": 5, "keep_shards": True} | settings))
 
 
+def fingerprint_of(folder: Path) -> str:
+    return json.loads((folder / "manifest.json").read_text())["fingerprint"]
+
+
 def collect(folder: Path) -> None:
     """Collect all that a workflow collects."""
     dataset = pipeline(folder).dataset
-    fingerprint = json.loads((folder / "manifest.json").read_text())["fingerprint"]
+    fingerprint = fingerprint_of(folder)
     for split in SPLITS:
         concatenate(dataset, fingerprint, split)
     merge_statistics(dataset, fingerprint)
@@ -158,6 +164,42 @@ def once(spoil):
 
 def statistics_of(folder: Path) -> str:
     return dump_json(json.loads((folder / "statistics.json").read_text())["splits"])
+
+
+def long_problems(seed: int) -> tuple[str, str]:
+    return f"{seed:0300000d}", "0"
+
+
+@pytest.mark.parametrize("number", [1, 4, 7, 8])
+def test_shards_of_many_blocks_are_copied_and_checked_as_small_ones_are(tmp_path, number):
+    """Blocks are a megabyte, two of which are under way at a time; one sample has 0.3 MB."""
+    settings = {"splits": {"train": 2 * number}, "batch_size": number, "keep_shards": True, "save_json": False}
+    make(tmp_path, long_problems, None, **settings).run()
+    shards = [tmp_path / TRAIN / f"{shard:07d}" / "raw.txt" for shard in (0, 1)]
+    contents = [path.read_bytes() for path in shards]
+    assert (tmp_path / "train_raw.txt").read_bytes() == b"".join(contents)
+    for position in (5, len(contents[1]) // 2, -2):
+        (tmp_path / "train_raw.txt").unlink()
+        change(shards[1], flipped(position))
+        with pytest.raises(ShardError, match=r"0000001/raw\.txt is damaged"):
+            concatenate(make(tmp_path, long_problems, None, **settings).dataset, fingerprint_of(tmp_path), "train")
+        assert not (tmp_path / "train_raw.txt").exists() and not shards[1].parent.exists() and shards[0].exists()
+        make(tmp_path, long_problems, None, **settings).run()
+        assert (tmp_path / "train_raw.txt").read_bytes() == b"".join(contents)
+
+
+class SlowThread(ThreadPoolExecutor):
+    """Starts on everything late, as a thread does on a busy machine."""
+
+    def submit(self, function, /, *args):
+        return super().submit(lambda: (sleep(0.005), function(*args)))
+
+
+def test_blocks_are_not_overwritten_before_they_are_hashed(tmp_path, monkeypatch):
+    for name, value in {"BLOCK": 4096, "HANDED_OVER": 0, "ThreadPoolExecutor": SlowThread}.items():
+        monkeypatch.setattr(f"algebraset.collect.{name}", value)
+    make(tmp_path, splits={"train": 1000}, batch_size=500).run()  # stops if a checksum differs
+    assert (tmp_path / "train_data.jsonl").read_bytes().count(b"\n") == 1000
 
 
 def test_no_flipped_bit_of_a_sidecar_changes_the_statistics_silently(folder):
@@ -396,10 +438,10 @@ print(resource.getrusage(resource.RUSAGE_SELF).ru_maxrss - before)
 
 
 def test_counting_duplicates_takes_the_memory_of_one_part(tmp_path):
-    """A part has at most a million digests, whatever the size of the dataset: far below 2 GiB (docs/design.md)."""
+    """A part has 64,000 digests, whatever the size of the dataset: far below 2 GiB (docs/design.md)."""
     (tmp_path / "count.py").write_text(COUNT_MANY)
     result = run_python("count.py", cwd=tmp_path)
     assert result.returncode == 0, result.stderr
     counts, kilobytes = result.stdout.splitlines()
     assert counts == "1 2"
-    assert int(kilobytes) < 300_000  # two million digests at once would take more
+    assert int(kilobytes) < 30_000  # two million digests at once would take ten times as much

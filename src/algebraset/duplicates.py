@@ -1,8 +1,8 @@
 """Duplicates: how many problems occur twice in a split, and how many are shared between splits.
 
-Problems are compared by 128-bit digests. These are counted in parts by their first bits, so memory stays bounded:
-a part of `PART_SIZE` digests takes about 10 MB, whatever the size of the dataset. More digests than one part holds
-are first scattered to temporary files, one a part (16 bytes a sample of disk).
+Problems are compared by 128-bit digests. These are counted in parts, so memory stays bounded: a part of `PART_SIZE`
+digests takes about 10 MB, whatever the size of the dataset. More digests than one part holds are first scattered to
+temporary files by their first byte, and where these hold more than a part by their second (16 bytes a sample of disk).
 """
 
 from __future__ import annotations
@@ -11,15 +11,16 @@ import tempfile
 from array import array
 from collections import Counter
 from collections.abc import Iterable, Iterator, Mapping, Sequence, Set
-from itertools import combinations
+from itertools import chain, combinations
 from pathlib import Path
 from typing import Any
 
 from algebraset.formats import naming
 
 DIGEST = 16
-PART_SIZE = 100_000
-MAX_PARTS = 256  # open files at a time
+PART_SIZE = 64_000
+LEVELS = 2
+"""How often digests are scattered at most: parts grow again from PART_SIZE * 256^2 = 4 billion samples on."""
 
 
 def count_duplicates(
@@ -29,30 +30,23 @@ def count_duplicates(
 
     Args:
         digests: per split, pieces (a megabyte, say) of its samples' digests, 16 bytes a sample.
-        num_samples: per split, how many samples there are; decides the number of parts.
+        num_samples: per split, how many samples there are; decides whether there is more than one part.
         scratch: an existing or new folder for temporary files.
 
     Returns:
         Per split `duplicate_problems`, the samples whose problem an earlier sample of the split has, and
         `leaked_problems`, by each other split the samples whose problem is in that split too.
     """
-    parts = 1
-    while parts < MAX_PARTS and parts * PART_SIZE < sum(num_samples.values()):
-        parts *= 2
     found = {
         split: {"duplicate_problems": 0, "leaked_problems": {other: 0 for other in digests if other != split}}
         for split in digests
     }
-    if parts == 1:
+    if sum(num_samples.values()) <= PART_SIZE:
         _count({split: b"".join(pieces) for split, pieces in digests.items()}, found)
         return found
     scratch.mkdir(parents=True, exist_ok=True)
     with naming(scratch), tempfile.TemporaryDirectory(dir=scratch, prefix=".digests-") as folder:
-        paths = {split: _scatter(pieces, Path(folder), split, parts) for split, pieces in digests.items()}
-        for part in range(parts):
-            _count({split: paths[split][part].read_bytes() for split in digests}, found)
-            for split in digests:
-                paths[split][part].unlink()
+        _count_scattered(digests, Path(folder), found, 0)
     return found
 
 
@@ -111,15 +105,41 @@ def _count_whole(samples: Mapping[str, list[bytes]], found: dict[str, dict[str, 
                 found[split]["leaked_problems"][other] += sum(digest in shared for digest in values)
 
 
-def _scatter(pieces: Iterable[bytes], folder: Path, split: str, parts: int) -> list[Path]:
-    shift = 8 - (parts.bit_length() - 1)
-    paths = [folder / f"{split}.{part}" for part in range(parts)]
+def _count_scattered(
+    digests: Mapping[str, Iterable[bytes]], folder: Path, found: dict[str, dict[str, Any]], level: int
+) -> None:
+    """Scatter digests by a byte, and count those of as many bytes at a time as a part holds."""
+    paths = {split: _scatter(pieces, folder, f"{split}.{level}", level) for split, pieces in digests.items()}
+    sizes = [sum(paths[split][byte].stat().st_size for split in digests) // DIGEST for byte in range(256)]
+    start = 0
+    while start < 256:
+        stop = start + 1
+        while stop < 256 and sum(sizes[start : stop + 1]) <= PART_SIZE:
+            stop += 1
+        part = {split: paths[split][start:stop] for split in digests}
+        if sum(sizes[start:stop]) > PART_SIZE and level + 1 < LEVELS:
+            _count_scattered({split: _pieces(part[split]) for split in digests}, folder, found, level + 1)
+        else:
+            _count({split: b"".join(path.read_bytes() for path in part[split]) for split in digests}, found)
+        for path in chain(*part.values()):
+            path.unlink()
+        start = stop
+
+
+def _pieces(paths: Iterable[Path]) -> Iterator[bytes]:
+    for path in paths:
+        with open(path, "rb") as file:
+            yield from iter(lambda file=file: file.read(DIGEST * 32_768), b"")
+
+
+def _scatter(pieces: Iterable[bytes], folder: Path, name: str, level: int) -> list[Path]:
+    paths = [folder / f"{name}.{byte}" for byte in range(256)]
     files = [open(path, "wb") for path in paths]  # noqa: SIM115 (closed below)
     try:
         for piece in pieces:
-            buckets: list[list[bytes]] = [[] for _ in range(parts)]
+            buckets: list[list[bytes]] = [[] for _ in range(256)]
             for digest in each_digest([piece]):
-                buckets[digest[0] >> shift].append(digest)
+                buckets[digest[level]].append(digest)
             for file, bucket in zip(files, buckets, strict=True):
                 file.write(b"".join(bucket))
     finally:
