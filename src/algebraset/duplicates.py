@@ -2,7 +2,8 @@
 
 Problems are compared by 128-bit digests. These are counted in parts, so memory stays bounded: a part of `PART_SIZE`
 digests takes about 10 MB, whatever the size of the dataset. More digests than one part holds are first scattered to
-temporary files by their first byte, and where these hold more than a part by their second (16 bytes a sample of disk).
+temporary files by bits of their first byte, and where these hold more than a part by bits of their second (16 bytes a
+sample of disk).
 """
 
 from __future__ import annotations
@@ -19,8 +20,11 @@ from algebraset.formats import naming
 
 DIGEST = 16
 PART_SIZE = 64_000
+FILES = 128
+"""Files to scatter to, open at the same time; some systems allow a process 256."""
+
 LEVELS = 2
-"""How often digests are scattered at most: parts grow again from PART_SIZE * 256^2 = 4 billion samples on."""
+"""How often digests are scattered at most: parts grow from PART_SIZE * FILES**LEVELS, a billion samples, on."""
 
 
 def count_duplicates(
@@ -108,13 +112,13 @@ def _count_whole(samples: Mapping[str, list[bytes]], found: dict[str, dict[str, 
 def _count_scattered(
     digests: Mapping[str, Iterable[bytes]], folder: Path, found: dict[str, dict[str, Any]], level: int
 ) -> None:
-    """Scatter digests by a byte, and count those of as many bytes at a time as a part holds."""
+    """Scatter digests to files, and count as many of these at a time as a part holds."""
     paths = {split: _scatter(pieces, folder, f"{split}.{level}", level) for split, pieces in digests.items()}
-    sizes = [sum(paths[split][byte].stat().st_size for split in digests) // DIGEST for byte in range(256)]
+    sizes = [sum(paths[split][number].stat().st_size for split in digests) // DIGEST for number in range(FILES)]
     start = 0
-    while start < 256:
+    while start < FILES:
         stop = start + 1
-        while stop < 256 and sum(sizes[start : stop + 1]) <= PART_SIZE:
+        while stop < FILES and sum(sizes[start : stop + 1]) <= PART_SIZE:
             stop += 1
         part = {split: paths[split][start:stop] for split in digests}
         if sum(sizes[start:stop]) > PART_SIZE and level + 1 < LEVELS:
@@ -133,13 +137,13 @@ def _pieces(paths: Iterable[Path]) -> Iterator[bytes]:
 
 
 def _scatter(pieces: Iterable[bytes], folder: Path, name: str, level: int) -> list[Path]:
-    paths = [folder / f"{name}.{byte}" for byte in range(256)]
+    paths = [folder / f"{name}.{number}" for number in range(FILES)]
     files = [open(path, "wb") for path in paths]  # noqa: SIM115 (closed below)
     try:
         for piece in pieces:
-            buckets: list[list[bytes]] = [[] for _ in range(256)]
+            buckets: list[list[bytes]] = [[] for _ in range(FILES)]
             for digest in each_digest([piece]):
-                buckets[digest[level]].append(digest)
+                buckets[digest[level] * FILES >> 8].append(digest)
             for file, bucket in zip(files, buckets, strict=True):
                 file.write(b"".join(bucket))
     finally:
