@@ -1,10 +1,19 @@
-"""Per sample: where the time goes in the loop that makes samples, by switching its parts on one after the other."""
+"""Per sample: where the time goes.
+
+First in the loop that makes samples, by switching its parts on one after the other. Then in whole runs with workers,
+whose cores' time (the run's seconds times the workers) is divided among the samples.
+"""
 
 from __future__ import annotations
 
 import dataclasses
+import json
+import time
+from pathlib import Path
+from typing import Any
+from unittest.mock import patch
 
-from benchmarks.harness import Options, Result, run, seconds
+from benchmarks.harness import WORKERS, Options, Result, run, scratch, seconds
 from benchmarks.jobs import SUMS
 
 # generator and statistics by config key, and how many samples
@@ -12,6 +21,9 @@ CASES = {
     "sums": (SUMS, 20_000),
     "polynomial_addition": ({"generator": "polynomial_addition", "statistics": "polynomial_addition"}, 1000),
 }
+
+# samples of whole runs, by generator
+RUNS = {"sums": 1_000_000, "factorization": 16_000}
 
 # What is on, of a recipe's fields: statistics, save_text, save_json.
 STAGES = {
@@ -29,7 +41,57 @@ def measure(options: Options) -> list[Result]:
         runs = run("per_sample", "costs", functions=functions, **size).value
         for part in runs[0]:
             results.append(Result(f"{name}: {part}", [measured[part] for measured in runs], unit="us"))
+    return [*results, *whole_runs(options)]
+
+
+def whole_runs(options: Options) -> list[Result]:
+    """Return microseconds of the cores per sample of `DatasetPipeline.run()`, and what they go to."""
+    results = []
+    for name, count in RUNS.items():
+        count = options.size(count, count // 100)
+        runs = []
+        for _ in range(options.repeats):
+            with scratch() as folder:
+                runs.append(run("per_sample", "whole_run", generator=name, count=count, save_dir=str(folder)).value)
+        for part in runs[0]:
+            what = f"{name}, run of {count:,} samples with {WORKERS} workers: {part}"
+            results.append(Result(what, [measured[part] for measured in runs], unit="us"))
     return results
+
+
+def whole_run(generator: str, count: int, save_dir: str) -> dict[str, float]:
+    """Return the microseconds of the cores per sample that a run takes, as its own statistics tell them apart."""
+    import sympy  # noqa: F401 (no part of the run, as in the topic of the engine)
+
+    from algebraset import DatasetPipeline
+    from algebraset.workers import Pace
+    from benchmarks import generators
+
+    arrived: list[float] = []
+
+    def record(pace: Pace, samples: Any, original: Any = Pace.record) -> None:
+        arrived.append(time.perf_counter())
+        original(pace, samples)
+
+    settings = {"save_dir": save_dir, "splits": {"train": count}, "batch_size": count // 4, "verbose": False}
+    pipeline = DatasetPipeline(
+        getattr(generators, generator), generators.statistics, n_jobs=WORKERS, backend="sympy", **settings
+    )
+    started = time.perf_counter()
+    with patch.object(Pace, "record", record):
+        pipeline.run()
+    finished = time.perf_counter()
+    timing = json.loads(Path(save_dir, "statistics.json").read_text())["timing"]["train"]
+    each = 1e6 * WORKERS / count  # of a second of the run
+    start = arrived[0] - started
+    generator_alone = 1e6 * timing["generation_time"]["mean"]
+    parts = {
+        "the generator": generator_alone,
+        "the start of the workers, to the first samples": each * start,
+        "seeds, text, JSON, statistics, writing": each * (timing["total_time"] - start) - generator_alone,
+        "collecting, in one process": each * (finished - started - timing["total_time"]),
+    }
+    return parts | {"all": sum(parts.values())}
 
 
 def costs(functions: dict[str, str], count: int, repeats: int) -> list[dict[str, float]]:
