@@ -75,7 +75,7 @@ def many_shards(options: Options) -> list[Result]:
 def duplicates(options: Options) -> list[Result]:
     """Count duplicates among two sizes: cost per million, and peaks."""
     results, peaks = [], {}
-    for samples in (options.size(2_000_000, 50_000), options.size(5_000_000, 100_000)):
+    for samples in (options.size(2_000_000, 50_000), options.size(20_000_000, 100_000)):  # scattered once, and twice
         runs = [run("collect", "count", samples=samples) for _ in range(options.repeats)]
         peaks[f"{samples:,} samples"] = [measured.peak for measured in runs]
         per_million = [1e6 * measured.value / samples for measured in runs]

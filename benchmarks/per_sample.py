@@ -20,6 +20,7 @@ from benchmarks.jobs import SUMS
 CASES = {
     "sums": (SUMS, 20_000),
     "polynomial_addition": ({"generator": "polynomial_addition", "statistics": "polynomial_addition"}, 1000),
+    "factorization": (SUMS | {"generator": "benchmarks.generators:factorization"}, 500),
 }
 
 # samples of whole runs, by generator
@@ -60,36 +61,43 @@ def whole_runs(options: Options) -> list[Result]:
 
 
 def whole_run(generator: str, count: int, save_dir: str) -> dict[str, float]:
-    """Return the microseconds of the cores per sample that a run takes, as its own statistics tell them apart."""
+    """Return the microseconds of the cores per sample that a run takes, and what they go to."""
     import sympy  # noqa: F401 (no part of the run, as in the topic of the engine)
 
     from algebraset import DatasetPipeline
+    from algebraset import pipeline as runs
     from algebraset.workers import Pace
     from benchmarks import generators
 
-    arrived: list[float] = []
+    reached: dict[str, float] = {}
 
-    def record(pace: Pace, samples: Any, original: Any = Pace.record) -> None:
-        arrived.append(time.perf_counter())
-        original(pace, samples)
+    def noting(what: str, original: Any) -> Any:
+        def call(*arguments: Any) -> Any:
+            reached.setdefault(what, time.perf_counter())
+            return original(*arguments)
+
+        return call
 
     settings = {"save_dir": save_dir, "splits": {"train": count}, "batch_size": count // 4, "verbose": False}
     pipeline = DatasetPipeline(
         getattr(generators, generator), generators.statistics, n_jobs=WORKERS, backend="sympy", **settings
     )
     started = time.perf_counter()
-    with patch.object(Pace, "record", record):
+    with (
+        patch.object(Pace, "record", noting("samples", Pace.record)),
+        patch.object(runs, "concatenate", noting("collecting", runs.concatenate)),
+    ):
         pipeline.run()
     finished = time.perf_counter()
     timing = json.loads(Path(save_dir, "statistics.json").read_text())["timing"]["train"]
     each = 1e6 * WORKERS / count  # of a second of the run
-    start = arrived[0] - started
-    generator_alone = 1e6 * timing["generation_time"]["mean"]
+    generator_and_seed = 1e6 * timing["generation_time"]["mean"]
     parts = {
-        "the generator": generator_alone,
-        "the start of the workers, to the first samples": each * start,
-        "seeds, text, JSON, statistics, writing": each * (timing["total_time"] - start) - generator_alone,
-        "collecting, in one process": each * (finished - started - timing["total_time"]),
+        "generator and seed, by the clock in the workers": generator_and_seed,
+        "start of the workers, to the first samples": each * (reached["samples"] - started),
+        "text, JSON, statistics, writing, waiting": each * (reached["collecting"] - reached["samples"])
+        - generator_and_seed,
+        "collecting, in one process": each * (finished - reached["collecting"]),
     }
     return parts | {"all": sum(parts.values())}
 

@@ -3,7 +3,7 @@
 Problems are compared by 128-bit digests. These are counted in parts, so memory stays bounded: a part of `PART_SIZE`
 digests takes about 10 MB, whatever the size of the dataset. More digests than one part holds are first scattered to
 temporary files by bits of their first byte, and where these hold more than a part by bits of their second (16 bytes a
-sample of disk).
+sample of disk). Equal digests stay together: where a great part of all samples is the same problem, so is their part.
 """
 
 from __future__ import annotations
@@ -20,6 +20,7 @@ from algebraset.formats import naming
 
 DIGEST = 16
 PART_SIZE = 64_000
+BUFFER = 1 << 13  # bytes of an open file; some file systems ask for megabytes
 FILES = 128
 """Files to scatter to, open at the same time; some systems allow a process 256."""
 
@@ -138,7 +139,7 @@ def _pieces(paths: Iterable[Path]) -> Iterator[bytes]:
 
 def _scatter(pieces: Iterable[bytes], folder: Path, name: str, level: int) -> list[Path]:
     paths = [folder / f"{name}.{number}" for number in range(FILES)]
-    files = [open(path, "wb") for path in paths]  # noqa: SIM115 (closed below)
+    files = [open(path, "wb", buffering=BUFFER) for path in paths]  # noqa: SIM115 (closed below)
     try:
         for piece in pieces:
             buckets: list[list[bytes]] = [[] for _ in range(FILES)]

@@ -22,7 +22,7 @@ for save_text, save_json in sorted(FORMATS, reverse=True):
             save_dir=datasets_of(save_text=save_text, save_json=save_json),
         conda:
             ENVIRONMENTS["sympy"]
-        threads: 1
+        threads: 1  # another one for checksums makes it faster where a core is idle
         resources:
             mem_mb=collect_mem_mb,
             runtime=collect_runtime,
