@@ -134,6 +134,26 @@ def test_a_generator_that_workers_cannot_load_is_an_error_and_no_hang(tmp_path):
     assert "this object exists in one process only" in result.stderr
 
 
+UNGUARDED = """
+import multiprocessing
+from algebraset import DatasetPipeline
+
+print("the script runs")
+
+def generate(seed):
+    return seed, seed
+
+DatasetPipeline(generate, None, save_dir="out", num_train_samples=5, n_jobs=2, backend="sympy", verbose=False).run()
+print(multiprocessing.get_start_method(allow_none=True))
+"""
+
+
+def test_a_script_without_main_guard_runs_once_and_may_still_choose_a_start_method(tmp_path):
+    (tmp_path / "script.py").write_text(UNGUARDED)
+    result = run_python("script.py", cwd=tmp_path, timeout=40)
+    assert (result.returncode, result.stdout) == (0, "the script runs\nNone\n"), result.stderr
+
+
 def counting(path: Path):
     """Return a generator that notes its seeds in a file."""
     name = str(path)

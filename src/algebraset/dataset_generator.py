@@ -14,7 +14,7 @@ class DatasetGenerator:
     """Generates splits with one backend. Use `algebraset.sympy.DatasetGenerator` or `algebraset.sagemath`'s.
 
     Args:
-        backend: accepted for code written for CALT; workers are always joblib's loky processes.
+        backend: accepted for code written for CALT; workers are fresh processes with either.
         n_jobs: worker processes as joblib counts them (-1: all cores).
         verbose: show progress.
         root_seed: the seed that all sample seeds derive from.

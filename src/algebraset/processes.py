@@ -1,19 +1,62 @@
-"""Worker processes as joblib starts them (loky), whose every death the pool (pebble) sees."""
+"""Worker processes: fresh interpreters without the user's main module, whose every death the pool (pebble) sees.
+
+They are multiprocessing's ("spawn") but for that module, which would be run again. joblib's (loky) leave it out too,
+but import joblib in each process, which takes longer than all else before the generator is loaded.
+"""
 
 from __future__ import annotations
 
-from joblib.externals.loky.backend.context import LokyContext
-from joblib.externals.loky.backend.process import LokyProcess
+import io
+import os
+import sys
+from multiprocessing import context, popen_spawn_posix, process, reduction, resource_tracker, spawn, util
 
 EXITED = 256
 """Stands for exit status 0, which no exit status is."""
 
 
-class WorkerProcess(LokyProcess):
+class _Popen(popen_spawn_posix.Popen):
+    """Starts a process as its base class does, and tells it nothing of the main module or the user's start method."""
+
+    def _launch(self, worker: process.BaseProcess) -> None:
+        tracker = resource_tracker.getfd()
+        prepared = {
+            "name": worker.name,
+            "authkey": process.current_process().authkey,
+            "sys_path": [path or process.ORIGINAL_DIR for path in sys.path],
+            "sys_argv": sys.argv,
+            "orig_dir": process.ORIGINAL_DIR,
+            "dir": os.getcwd(),
+        }
+        content = io.BytesIO()
+        context.set_spawning_popen(self)
+        try:
+            reduction.dump(prepared, content)
+            reduction.dump(worker, content)
+        finally:
+            context.set_spawning_popen(None)
+        self.sentinel, alive = os.pipe()  # readable when the process is gone
+        received, sending = os.pipe()
+        self.finalizer = util.Finalize(self, util.close_fds, (self.sentinel, sending))
+        try:
+            command = spawn.get_command_line(tracker_fd=tracker, pipe_handle=received)
+            self.pid = util.spawnv_passfds(spawn.get_executable(), command, [*self._fds, tracker, received, alive])
+        finally:
+            os.close(received)
+            os.close(alive)
+        with open(sending, "wb", closefd=False) as pipe:
+            pipe.write(content.getbuffer())
+
+
+class WorkerProcess(context.SpawnProcess):
     """A worker; without the changes made here, nobody would notice some deaths, and the run would wait for ever."""
 
     _looked_at = False  # since it died
     _stopped = False
+
+    @staticmethod
+    def _Popen(worker: process.BaseProcess) -> _Popen:
+        return _Popen(worker)
 
     @property
     def exitcode(self) -> int | None:
@@ -38,7 +81,7 @@ class WorkerProcess(LokyProcess):
         super().terminate()
 
 
-class WorkerContext(LokyContext):
-    """Starts fresh interpreters, neither forks nor second runs of the user's main module."""
+class WorkerContext(context.SpawnContext):
+    """Starts such processes."""
 
     Process = WorkerProcess

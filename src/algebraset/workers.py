@@ -1,8 +1,8 @@
 """Workers: hand out runs of consecutive samples to processes and write the shards in order.
 
 What crosses a process boundary is one chunk: two indices out, finished bytes and statistics back. A worker that dies
-takes only its chunk with it (pebble replaces it). Workers are started as joblib's are (loky: a fresh interpreter,
-neither fork nor a second run of the user's main module), so loaded libraries and threads cannot deadlock them.
+takes only its chunk with it (pebble replaces it). Workers are fresh interpreters, neither forks nor second runs
+of the user's main module, so loaded libraries and threads cannot deadlock them.
 """
 
 from __future__ import annotations
