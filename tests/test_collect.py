@@ -100,6 +100,7 @@ DAMAGES = {
     "sidecar without digests": lambda f: change(f / TRAIN / "0000002/sidecar", renamed(b"digests")),
     "digests flipped": lambda f: change(f / TRAIN / "0000002/sidecar", flipped(-1)),
     "digests truncated": lambda f: change(f / TRAIN / "0000002/sidecar", lambda content: content[:-16]),
+    "digests cut in one": lambda f: change(f / TRAIN / "0000002/sidecar", lambda content: content[:-5]),
     "of another batch": lambda f: shutil.copy(f / TRAIN / "0000001/sidecar", f / TRAIN / "0000002/sidecar"),
 }
 
@@ -118,6 +119,13 @@ def test_a_damaged_shard_is_named_and_deleted_and_all_others_stay(folder, damage
     assert {name: after[name] for name in shards} == {name: final[name] for name in shards}
     assert data_files(folder) == expected
     assert not [name for name in after if Path(name).name.startswith(".")]
+
+
+@pytest.mark.parametrize("damage", [damage for damage in DAMAGES if damage.startswith("digests ")])
+def test_damaged_digests_are_found_when_they_are_counted_in_many_parts(folder, damage):
+    DAMAGES[damage](folder)
+    with patch("algebraset.duplicates.PART_SIZE", 1), pytest.raises(ShardError, match="0000002/sidecar is damaged"):
+        merge_statistics(pipeline(folder).dataset, fingerprint_of(folder))
 
 
 @pytest.mark.parametrize("damage", DAMAGES)

@@ -14,6 +14,7 @@ from collections import Counter
 from collections.abc import Iterable, Iterator, Mapping, Sequence, Set
 from itertools import chain, combinations
 from pathlib import Path
+from struct import iter_unpack
 from typing import Any
 
 from algebraset.formats import naming
@@ -143,8 +144,9 @@ def _scatter(pieces: Iterable[bytes], folder: Path, name: str, level: int) -> li
     try:
         for piece in pieces:
             buckets: list[list[bytes]] = [[] for _ in range(FILES)]
+            add = [buckets[byte * FILES >> 8].append for byte in range(256)]
             for digest in each_digest([piece]):
-                buckets[digest[level] * FILES >> 8].append(digest)
+                add[digest[level]](digest)
             for file, bucket in zip(files, buckets, strict=True):
                 file.write(b"".join(bucket))
     finally:
@@ -156,5 +158,5 @@ def _scatter(pieces: Iterable[bytes], folder: Path, name: str, level: int) -> li
 def each_digest(pieces: Iterable[bytes]) -> Iterator[bytes]:
     """Yield the single digests of pieces that hold many."""
     for piece in pieces:
-        for start in range(0, len(piece), DIGEST):
-            yield piece[start : start + DIGEST]
+        for (digest,) in iter_unpack(f"{DIGEST}s", piece):
+            yield digest
