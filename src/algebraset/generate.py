@@ -21,7 +21,7 @@ from algebraset.config import sample_settings
 from algebraset.errors import AlgebrasetError, ConfigError, FormatError, Reject, SampleError
 from algebraset.formats import is_ambiguous, json_text, nested_string, text_and_json, text_line
 from algebraset.functions import FUNCTION_KEYS, Function, bind_check, bind_generator, load_function
-from algebraset.seeds import sample_seed, seed_all
+from algebraset.seeds import attempt_seed, sample_seed, seed_all
 from algebraset.statistics import SplitStatistics, Timing
 from algebraset.version import GENERATION_REVISION, __version__
 from algebraset.watchdog import Watchdog
@@ -288,7 +288,7 @@ def draw_samples(
     Raises:
         SampleError: the generator raised something else than `Reject`, returned no pair, or rejected all attempts.
     """
-    generate, root_seed, ledger = recipe.generate, recipe.root_seed, recipe.ledger
+    generate, seed_prefix, ledger = recipe.generate, f"{recipe.root_seed}_{split}", recipe.ledger
     known_timeouts, held_out, watchdog = limits.timeouts, limits.held_out, limits.watchdog
     attempts = range(first, recipe.max_attempts)
     for index in indices:
@@ -305,7 +305,7 @@ def draw_samples(
             if watchdog is not None:
                 watchdog.start(index, attempt)
             try:
-                pair = generate(sample_seed(root_seed, split, index, attempt))
+                pair = generate(attempt_seed(seed_prefix, index, attempt))
             except Reject as rejection:
                 reasons.append(rejection.reason)
                 continue

@@ -29,7 +29,12 @@ def sample_seed(root_seed: int, split: str, index: int, attempt: int = 0) -> int
         index: position of the sample in its split, from 0.
         attempt: 0 for the first try, k for the try after k rejections.
     """
-    name = f"{root_seed}_{split}_{index}" if attempt == 0 else f"{root_seed}_{split}_{index}_{attempt}"
+    return attempt_seed(f"{root_seed}_{split}", index, attempt)
+
+
+def attempt_seed(prefix: str, index: int, attempt: int) -> int:
+    """Return the seed of `sample_seed`; `prefix` is `{root_seed}_{split}`, which a loop makes once."""
+    name = f"{prefix}_{index}" if attempt == 0 else f"{prefix}_{index}_{attempt}"
     return int.from_bytes(sha256(name.encode()).digest()[:16], "big")
 
 

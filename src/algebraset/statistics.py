@@ -247,19 +247,20 @@ class SplitStatistics:
         metrics = self.metrics
         if type(sample) is not dict and not isinstance(sample, Mapping):
             raise StatisticsError(f"the statistics function must return a dict, not {type(sample).__name__}")
-        for category, values in sample.items():
+        # Looking values up takes less than `items()` of such small dicts.
+        for category in sample:
+            values = sample[category]
             known = metrics.get(category)
             if type(values) is dict or isinstance(values, Mapping):  # the first test is the faster
                 if known is None:
                     known = metrics[_name(category)] = {}
                 elif type(known) is not dict:
                     raise StatisticsError(f"{category!r} is a metric in one sample and a category in another")
-                for name, value in values.items():
-                    accumulator = known.get(name)
-                    if accumulator is None:
-                        accumulator = known[_name(name)] = IncrementalStatistics()
+                for name in values:
+                    if name not in known:
+                        known[_name(name)] = IncrementalStatistics()
                     try:
-                        accumulator.update(value)
+                        known[name].update(values[name])
                     except StatisticsError as error:
                         raise StatisticsError(f"metric {category}.{name}: {error}") from None
             else:
