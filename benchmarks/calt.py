@@ -7,12 +7,12 @@ from benchmarks.harness import Options, Result, alternate, compare
 
 # generator, batch size: samples, at least so many times calt-x
 CASES = {
-    ("sums", 100_000): (500_000, 5.0),
+    ("sums", 100_000): (1_000_000, 5.0),
     ("sums", 2000): (300_000, 5.0),
-    ("addition", 5000): (30_000, 2.0),
+    ("addition", 5000): (60_000, 2.0),
     ("addition", 100): (15_000, 2.0),
-    ("ten_additions", 500): (3000, 1.2),
-    ("stragglers", 2500): (15_000, 1.2),
+    ("ten_additions", 500): (8000, 1.2),
+    ("stragglers", 2500): (40_000, 1.2),
     ("stragglers", 50): (10_000, 1.2),
 }
 
