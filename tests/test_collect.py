@@ -446,10 +446,10 @@ print(resource.getrusage(resource.RUSAGE_SELF).ru_maxrss - before)
 
 
 def test_counting_duplicates_takes_the_memory_of_one_part(tmp_path):
-    """A part has 64,000 digests, whatever the size of the dataset: far below 2 GiB (docs/design.md)."""
+    """A part has 16,000 digests, whatever the size of the dataset: far below 2 GiB (docs/design.md)."""
     (tmp_path / "count.py").write_text(COUNT_MANY)
     result = run_python("count.py", cwd=tmp_path)
     assert result.returncode == 0, result.stderr
     counts, kilobytes = result.stdout.splitlines()
     assert counts == "1 2"
-    assert int(kilobytes) < 30_000  # two million digests at once would take ten times as much
+    assert int(kilobytes) < 25_000  # two million digests at once would take ten times as much
