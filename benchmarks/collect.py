@@ -6,11 +6,12 @@ The files are read from the page cache, where writing them has left them.
 from __future__ import annotations
 
 import os
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
 from benchmarks import generators
-from benchmarks.harness import Options, Result, alternate, compare, execute, run, scratch, seconds
+from benchmarks.harness import Measured, Options, Result, alternate, compare, execute, run, scratch, seconds
 
 
 def measure(options: Options) -> list[Result]:
@@ -31,8 +32,8 @@ def concatenation(options: Options) -> list[Result]:
             cat = ["sh", "-c", 'target=$1; shift; cat "$@" > "$target"', "sh", str(folder / "cat.txt"), *files]
             targets = [folder / "train_raw.txt", folder / "cat.txt"]
             sides = {
-                "algebraset": lambda d=dataset, t=targets: run("collect", "concatenate", **_without(t, d)),
-                "cat": lambda c=cat, t=targets: execute(_without(t, c)),
+                "algebraset": lambda t=targets, d=dataset: _afresh(t, lambda: run("collect", "concatenate", **d)),
+                "cat": lambda t=targets, c=cat: _afresh(t, lambda: execute(c)),
             }
             runs = alternate(sides, options.repeats)
         peaks[f"{shards * megabytes} MB"] = [measured.peak for measured in runs["algebraset"]]
@@ -48,12 +49,12 @@ def concatenation(options: Options) -> list[Result]:
     ]
 
 
-def _without(targets: list[Path], arguments: Any) -> Any:
-    """Remove what was written before, and have the disk finish, since both would count for whoever comes next."""
+def _afresh(targets: list[Path], side: Callable[[], Measured]) -> Measured:
+    """Call a side once what was written before is removed and the disk has finished, since both would count for it."""
     for path in targets:
         path.unlink(missing_ok=True)
     os.sync()
-    return arguments
+    return side()
 
 
 def many_shards(options: Options) -> list[Result]:
@@ -106,16 +107,17 @@ def merge(**dataset: Any) -> float:
 
 def count(samples: int) -> float:
     """Return the seconds of counting duplicates among random digests, without those of making them."""
-    from algebraset.duplicates import DIGEST, count_duplicates
+    from algebraset.duplicates import count_duplicates
+    from algebraset.generate import DIGEST_SIZE
 
     piece = 10_000
     with scratch() as folder:
         digests = folder / "digests"
         with open(digests, "wb") as file:
             for _ in range(samples // piece):
-                file.write(os.urandom(DIGEST * piece))
+                file.write(os.urandom(DIGEST_SIZE * piece))
         with open(digests, "rb") as file:
-            pieces = iter(lambda: file.read(DIGEST * piece), b"")
+            pieces = iter(lambda: file.read(DIGEST_SIZE * piece), b"")
             return seconds(lambda: count_duplicates({"train": pieces}, {"train": samples}, folder))
 
 

@@ -15,7 +15,7 @@ from benchmarks import generators
 from benchmarks.harness import ROOT, WORKERS, Options, Result, alternate, compare, execute, run, scratch, seconds
 
 # generator: samples of the bare loop, of ours against it, at least so much of the limit. There are goals for generators
-# of a millisecond and more and for the cheapest; an addition takes less than a millisecond.
+# of about a millisecond and more and for the cheapest; an addition takes half a millisecond.
 LIMITS = {
     "sums": (1_000_000, 2_000_000, 0.45),
     "addition": (20_000, 100_000, None),

@@ -22,7 +22,7 @@ def addition(seed: int) -> tuple[list[Any], Any]:
 
 
 def ten_additions(seed: int) -> tuple[list[Any], Any]:
-    """Return twenty polynomials and their sum: five milliseconds and more."""
+    """Return twenty polynomials and their sum: four milliseconds and more."""
     random.seed(seed)
     polynomials = _sampler().sample(num_samples=20)
     return polynomials, sum(polynomials[1:], polynomials[0])

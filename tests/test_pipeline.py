@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import fcntl
 import functools
 import json
@@ -19,6 +20,7 @@ from helpers import SRC, data_files, make, picky_sums, run_python, size_statisti
 import algebraset.sympy
 from algebraset import ConfigError, DatasetPipeline, DatasetWriter, SampleError, get_backend_classes, sample_seed
 from algebraset.statistics import dump_json
+from algebraset.workers import WorkerDied
 
 SAMPLES = {"train": 23, "validation": 8, "test": 0}
 
@@ -152,6 +154,74 @@ def test_a_script_without_main_guard_runs_once_and_may_still_choose_a_start_meth
     (tmp_path / "script.py").write_text(UNGUARDED)
     result = run_python("script.py", cwd=tmp_path, timeout=40)
     assert (result.returncode, result.stdout) == (0, "the script runs\nNone\n"), result.stderr
+
+
+SETS = """
+import sys
+sys.path.insert(0, sys.argv[1])
+from algebraset import DatasetPipeline
+
+def generate(seed):
+    return list({f"{seed}{letter}" for letter in "abcdefgh"}), 0
+
+DatasetPipeline(
+    generate, None, save_dir=sys.argv[2], num_train_samples=9, n_jobs=2, backend="sympy", verbose=False
+).run()
+"""
+
+
+def test_workers_hash_alike_whatever_the_options_of_python(tmp_path):
+    (tmp_path / "script.py").write_text(SETS)
+    for name, options in {"none": (), "E": ("-E",), "I": ("-I",)}.items():
+        result = run_python(*options, "script.py", str(SRC), name, cwd=tmp_path)
+        assert result.returncode == 0, result.stderr
+    assert data_files(tmp_path / "E") == data_files(tmp_path / "I") == data_files(tmp_path / "none")
+
+
+def test_workers_that_cannot_be_started_are_an_error_that_says_why(tmp_path, monkeypatch):
+    def launch(*_):
+        raise OSError(errno.EAGAIN, "Resource temporarily unavailable")
+
+    monkeypatch.setattr("algebraset.processes._Popen._launch", launch)
+    with pytest.raises(WorkerDied, match="Resource temporarily unavailable"):
+        make(tmp_path, n_jobs=2).run()
+
+
+LOADED_ONCE = """
+import os
+from algebraset import DatasetPipeline
+from algebraset.workers import WorkerDied
+
+def load():
+    with open("loads", "a") as loads:
+        loads.write("x")
+    if os.path.getsize("loads") > 1:
+        raise MemoryError("no more room")
+    return Generator()
+
+class Generator:
+    def __call__(self, seed):
+        return seed, seed
+
+    def __reduce__(self):
+        return load, ()
+
+try:
+    DatasetPipeline(
+        Generator(), None, save_dir="out", splits={"train": 50}, batch_size=5, n_jobs=1, recycle_after=20,
+        backend="sympy", verbose=False,
+    ).run()
+except WorkerDied as error:
+    print("WorkerDied:", error)
+"""
+
+
+def test_a_worker_that_cannot_be_replaced_is_an_error_and_what_was_finished_stays(tmp_path):
+    (tmp_path / "script.py").write_text(LOADED_ONCE)
+    result = run_python("script.py", cwd=tmp_path)
+    assert result.returncode == 0, result.stderr
+    assert "WorkerDied: " in result.stdout and "what was finished" in result.stdout
+    assert len(list((tmp_path / "out/shards/train").glob("0*"))) >= 2
 
 
 def counting(path: Path):

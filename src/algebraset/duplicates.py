@@ -1,9 +1,10 @@
 """Duplicates: how many problems occur twice in a split, and how many are shared between splits.
 
-Problems are compared by 128-bit digests. These are counted in parts of `PART_SIZE` digests at most, so memory stays
-bounded, whatever the size of the dataset. More digests than one part holds are first scattered to temporary files by
-bits of their first byte, and where these hold more than a part by bits of their second (16 bytes a sample of disk).
-Equal digests stay together: where a great part of all samples is the same problem, so is their part.
+Problems are compared by 128-bit digests. These are counted in parts of `PART_SIZE` digests at most, so memory does not
+grow with the dataset (beyond 260 million samples it does, slowly: 10^9 take some 10 MB). More digests than one part
+holds are first scattered to temporary files by bits of their first byte, and where these hold more than a part by bits
+of their second (16 bytes a sample of disk). Equal digests stay together: where a great part of all samples is the same
+problem, so is their part.
 """
 
 from __future__ import annotations
@@ -12,23 +13,26 @@ import tempfile
 from array import array
 from collections import Counter
 from collections.abc import Iterable, Iterator, Mapping, Sequence, Set
+from contextlib import ExitStack
 from itertools import combinations
 from pathlib import Path
 from struct import iter_unpack
 from typing import Any
 
 from algebraset.formats import naming
+from algebraset.generate import DIGEST_SIZE
 
-DIGEST = 16
 PART_SIZE = 16_000
 """Digests counted at a time. So many fit into a processor's cache, where each takes half the time."""
 
-BUFFER = 1 << 13  # bytes of an open file; some file systems ask for megabytes
+BUFFER = 1 << 13
+"""Bytes that each open file buffers; by default it would be a block of the file system, which may be megabytes."""
+
 FILES = 128
-"""Most files to scatter to, open at the same time; some systems allow a process 256."""
+"""Most files to scatter a split to, open at the same time; some systems allow a process 256."""
 
 LEVELS = 2
-"""How often digests are scattered at most: parts grow from PART_SIZE * FILES**LEVELS, 260 million samples, on."""
+"""How often digests are scattered at most: up to PART_SIZE * FILES**LEVELS samples parts do not grow."""
 
 
 def count_duplicates(
@@ -38,7 +42,7 @@ def count_duplicates(
 
     Args:
         digests: per split, pieces (a megabyte, say) of its samples' digests, 16 bytes a sample.
-        num_samples: per split, how many samples there are; decides whether there is more than one part.
+        num_samples: per split, how many samples there are; decides how many parts there are.
         scratch: an existing or new folder for temporary files.
 
     Returns:
@@ -101,7 +105,7 @@ def _count(digests: Mapping[str, bytes], found: dict[str, dict[str, Any]]) -> No
 
 
 def _with_halves(content: bytes, halves: Sequence[int], wanted: Set[int]) -> list[bytes]:
-    return [content[DIGEST * i : DIGEST * (i + 1)] for i, half in enumerate(halves) if half in wanted]
+    return [content[DIGEST_SIZE * i : DIGEST_SIZE * (i + 1)] for i, half in enumerate(halves) if half in wanted]
 
 
 def _count_whole(samples: Mapping[str, list[bytes]], found: dict[str, dict[str, Any]]) -> None:
@@ -121,7 +125,7 @@ def _count_scattered(
     scattered = [_scatter(pieces, folder, f"{split}.{level}", level, num_files) for split, pieces in digests.items()]
     for paths in zip(*scattered, strict=True):
         part = dict(zip(digests, paths, strict=True))
-        size = sum(path.stat().st_size for path in paths) // DIGEST
+        size = sum(path.stat().st_size for path in paths) // DIGEST_SIZE
         if size > PART_SIZE and level + 1 < LEVELS:
             _count_scattered({split: _pieces(path) for split, path in part.items()}, size, folder, found, level + 1)
         else:
@@ -132,13 +136,13 @@ def _count_scattered(
 
 def _pieces(path: Path) -> Iterator[bytes]:
     with open(path, "rb") as file:
-        yield from iter(lambda: file.read(DIGEST * 32_768), b"")
+        yield from iter(lambda: file.read(DIGEST_SIZE * 32_768), b"")
 
 
 def _scatter(pieces: Iterable[bytes], folder: Path, name: str, level: int, num_files: int) -> list[Path]:
     paths = [folder / f"{name}.{number}" for number in range(num_files)]
-    files = [open(path, "wb", buffering=BUFFER) for path in paths]  # noqa: SIM115 (closed below)
-    try:
+    with ExitStack() as stack:
+        files = [stack.enter_context(open(path, "wb", buffering=BUFFER)) for path in paths]
         for piece in pieces:
             buckets: list[list[bytes]] = [[] for _ in range(num_files)]
             add = [buckets[byte * num_files >> 8].append for byte in range(256)]
@@ -146,14 +150,11 @@ def _scatter(pieces: Iterable[bytes], folder: Path, name: str, level: int, num_f
                 add[digest[level]](digest)
             for file, bucket in zip(files, buckets, strict=True):
                 file.write(b"".join(bucket))
-    finally:
-        for file in files:
-            file.close()
     return paths
 
 
 def each_digest(pieces: Iterable[bytes]) -> Iterator[bytes]:
     """Yield the single digests of pieces that hold many."""
     for piece in pieces:
-        for (digest,) in iter_unpack(f"{DIGEST}s", piece):
+        for (digest,) in iter_unpack(f"{DIGEST_SIZE}s", piece):
             yield digest

@@ -36,10 +36,16 @@ class _Popen(popen_spawn_posix.Popen):
         finally:
             context.set_spawning_popen(None)
         self.sentinel, alive = os.pipe()  # readable when the process is gone
-        received, sending = os.pipe()
+        try:
+            received, sending = os.pipe()
+        except OSError:
+            util.close_fds(self.sentinel, alive)
+            raise
         self.finalizer = util.Finalize(self, util.close_fds, (self.sentinel, sending))
         try:
             command = spawn.get_command_line(tracker_fd=tracker, pipe_handle=received)
+            # The options of this Python, but for those that would have it ignore PYTHONHASHSEED.
+            command = [part for part in command if part not in ("-E", "-I")]
             self.pid = util.spawnv_passfds(spawn.get_executable(), command, [*self._fds, tracker, received, alive])
         finally:
             os.close(received)

@@ -19,7 +19,7 @@ from types import TracebackType
 from typing import IO, Any
 
 from algebraset.errors import ConfigError, ShardError
-from algebraset.formats import write_atomically
+from algebraset.formats import naming, write_atomically
 from algebraset.generate import DIGEST_SIZE, Recipe, Samples
 from algebraset.plan import Batch, Shard
 from algebraset.statistics import SplitStatistics, Timing, dump_json, load_json
@@ -169,7 +169,7 @@ def read_digests(path: Path, header: Mapping[str, Any]) -> Iterator[bytes]:
         ShardError: they are not the bytes that were written; raised after the last piece.
     """
     checksum = hashlib.sha256()
-    with open(path, "rb") as file:
+    with open(path, "rb") as file, naming(path):
         file.readline()
         file.readline()
         while piece := file.read(BLOCK):  # a multiple of a digest's size

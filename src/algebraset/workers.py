@@ -213,7 +213,7 @@ def _in_order(
     pending: deque[tuple[Chunk, Any]] = deque()
     while True:
         for chunk in islice(chunks, window - len(pending)):
-            pending.append((chunk, pool.schedule(_work, args=(chunk,))))
+            pending.append((chunk, _schedule(pool, chunk)))
         if not pending:
             return
         chunk, future = pending.popleft()
@@ -221,17 +221,29 @@ def _in_order(
             samples = future.result()
         except ProcessExpired as death:
             if death.exitcode == RECYCLED and settings.recycle_after is not None:
-                pending.appendleft((chunk, pool.schedule(_work, args=(chunk,))))
+                pending.appendleft((chunk, _schedule(pool, chunk)))
                 continue
             timeout = timed_out_attempt(notes, death.pid)
             if timeout is None:
                 raise WorkerDied(_explain_death(chunk, death.exitcode)) from None
-            pieces = [(piece, pool.schedule(_work, args=(piece,))) for piece in chunk.without(timeout)]
+            pieces = [(piece, _schedule(pool, piece)) for piece in chunk.without(timeout)]
             pending.extendleft(reversed(pieces))
             continue
         except BrokenProcessPool as error:
-            raise WorkerDied("a worker process died before it took samples; what was finished is kept") from error
+            raise _no_workers(error) from error
         yield chunk, samples
+
+
+def _schedule(pool: Any, chunk: Chunk) -> Any:
+    try:
+        return pool.schedule(_work, args=(chunk,))
+    except RuntimeError as error:  # the first call starts the workers; without any, pebble takes no more
+        raise _no_workers(error) from error
+
+
+def _no_workers(error: Exception) -> WorkerDied:
+    why = f" ({error.__cause__})" if error.__cause__ is not None else ""
+    return WorkerDied(f"no worker process started, or it died before it took samples{why}; what was finished is kept")
 
 
 def _make(recipe: Recipe, chunk: Chunk, watchdog: Watchdog | None) -> Samples:
