@@ -55,7 +55,7 @@ def workflow(generator: str, options: Options) -> list[Result]:
     """Compare the workflow on two cores, from the start of its first job to its end, with the limit.
 
     Two bare loops that run as long as the workflow show what the machine gives over that time; the share of the cores'
-    time that the generator has in the workflow does not depend on the machine's mood.
+    time that the generator has in the workflow depends little on how fast these are at the moment.
     """
     alone, _, goal = LIMITS[generator]
     alone = options.size(alone, alone // 50)
