@@ -21,7 +21,7 @@ from algebraset.config import sample_settings
 from algebraset.errors import AlgebrasetError, ConfigError, FormatError, Reject, SampleError
 from algebraset.formats import is_ambiguous, json_text, nested_string, text_and_json, text_line
 from algebraset.functions import FUNCTION_KEYS, Function, bind_check, bind_generator, load_function
-from algebraset.seeds import attempt_seed, sample_seed, seed_all
+from algebraset.seeds import attempt_seed, sample_seed, seed_loaded
 from algebraset.statistics import SplitStatistics, Timing
 from algebraset.version import GENERATION_REVISION, __version__
 from algebraset.watchdog import Watchdog
@@ -373,7 +373,7 @@ def require_function_of_seed(recipe: Recipe, split: str, index: int, limits: Lim
     """
     outcomes = []
     for state in (1, 2):
-        seed_all(state)
+        seed_loaded(state)
         draw = draw_sample(recipe, split, index, limits)
         try:
             strings = [nested_string(value, recipe.leaf_to_text) for value in (draw.problem, draw.answer)]

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+import importlib
 import random
 import sys
 
@@ -50,9 +51,16 @@ def numpy_seed(seed: int) -> int:
 def seed_all(seed: int) -> None:
     """Seed `random` and, where they are loaded, NumPy's, SymPy's and SageMath's global generators.
 
-    A library that is not imported yet is not imported for this: import at the top of the generator's file
-    what the generator draws random numbers from.
+    A library that is not imported yet is not imported for this, but for that of the backend: import at the top of the
+    generator's file what the generator draws random numbers from.
     """
+    if "algebraset.backends.sympy" in sys.modules:
+        importlib.import_module("sympy.core.random")
+    seed_loaded(seed)
+
+
+def seed_loaded(seed: int) -> None:
+    """Seed the global generators of `seed_all`, importing nothing."""
     random.seed(seed)
     if "numpy" in sys.modules:
         sys.modules["numpy"].random.seed(numpy_seed(seed))
