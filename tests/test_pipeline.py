@@ -18,7 +18,15 @@ import pytest
 from helpers import SRC, data_files, make, picky_sums, run_python, size_statistics, snapshot, sums
 
 import algebraset.sympy
-from algebraset import ConfigError, DatasetPipeline, DatasetWriter, SampleError, get_backend_classes, sample_seed
+from algebraset import (
+    ConfigError,
+    DatasetPipeline,
+    DatasetWriter,
+    SampleError,
+    get_backend_classes,
+    sample_seed,
+    seed_all,
+)
 from algebraset.statistics import dump_json
 from algebraset.workers import WorkerDied
 
@@ -154,6 +162,29 @@ def test_a_script_without_main_guard_runs_once_and_may_still_choose_a_start_meth
     (tmp_path / "script.py").write_text(UNGUARDED)
     result = run_python("script.py", cwd=tmp_path, timeout=40)
     assert (result.returncode, result.stdout) == (0, "the script runs\nNone\n"), result.stderr
+
+
+def test_workers_import_sympy_only_where_something_uses_it(tmp_path):
+    def generate(seed):
+        import sys
+
+        return seed, "sympy" in sys.modules
+
+    make(tmp_path, generate, None, splits={"train": 40}, n_jobs=2).run()
+    lines = (tmp_path / "train_raw.txt").read_text().splitlines()
+    assert len(lines) == 40 and all(line.endswith(" # False") for line in lines)
+
+
+def test_seed_all_seeds_sympy_before_the_generator_imports_it(tmp_path):
+    def generate(seed):
+        seed_all(seed)
+        from sympy.core.random import randrange
+
+        return randrange(10**9), 0
+
+    for workers in (1, 2):
+        make(tmp_path / str(workers), generate, None, n_jobs=workers).run()
+    assert data_files(tmp_path / "1") == data_files(tmp_path / "2")
 
 
 SETS = """

@@ -106,7 +106,11 @@ def is_ambiguous(text: str, json_lines: str, count: int) -> bool:
         json_lines: the same samples as JSON, where a `#` or `|` can only be a leaf's.
         count: how many.
     """
-    return "#" in json_lines or "|" in json_lines or "\r" in text or len(text.splitlines()) != count
+    if "#" in json_lines or "|" in json_lines:
+        return True
+    if json_lines.isascii() and "\\" not in json_lines:  # no line break then: those of ASCII are escaped in JSON
+        return False
+    return "\r" in text or len(text.splitlines()) != count
 
 
 def json_line(problem: NestedString, answer: NestedString) -> str:

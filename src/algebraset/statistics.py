@@ -257,10 +257,11 @@ class SplitStatistics:
                 elif type(known) is not dict:
                     raise StatisticsError(f"{category!r} is a metric in one sample and a category in another")
                 for name in values:
-                    if name not in known:
-                        known[_name(name)] = IncrementalStatistics()
+                    accumulator = known.get(name)
+                    if accumulator is None:
+                        accumulator = known[_name(name)] = IncrementalStatistics()
                     try:
-                        known[name].update(values[name])
+                        accumulator.update(values[name])
                     except StatisticsError as error:
                         raise StatisticsError(f"metric {category}.{name}: {error}") from None
             else:
