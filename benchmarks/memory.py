@@ -57,5 +57,4 @@ def over_a_long_run(options: Options) -> list[Result]:
 
 
 def _peaks(command: list[str], options: Options) -> list[float]:
-    # Peaks hardly vary, so three are enough.
-    return [execute(command).peak for _ in range(min(3, options.repeats))]
+    return [execute(command).peak for _ in range(options.repeats)]

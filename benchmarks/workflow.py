@@ -32,18 +32,14 @@ rule generate:
 def measure(options: Options) -> list[Result]:
     """Compare planning of many jobs, looking at a finished run, and the running of jobs."""
     results = []
-    # Ten thousand batches take minutes each time.
-    for batches, repeats in (
-        (options.size(1000, 10), options.repeats),
-        (options.size(10_000, 40), min(3, options.repeats)),
-    ):
+    for batches in (options.size(1000, 10), options.size(10_000, 40)):
         with scratch() as folder:
             sides = {"bare": bare(folder / "bare", batches), "algebraset": ours(folder / "ours", batches)}
-            dry = alternate({name: lambda f=f: snakemake(f, "--dry-run") for name, f in sides.items()}, repeats)
+            dry = alternate({name: lambda f=f: snakemake(f, "--dry-run") for name, f in sides.items()}, options.repeats)
             results += _both(f"dry run of {batches:,} batches", dry)
             for made in sides.values():
                 finish(made, batches)
-            again = alternate({name: lambda f=f: snakemake(f) for name, f in sides.items()}, repeats)
+            again = alternate({name: lambda f=f: snakemake(f) for name, f in sides.items()}, options.repeats)
             results += _both(f"finished run of {batches:,} batches, nothing to do", again)
     batches = options.size(20, 2)
     makers = {"bare": bare, "algebraset": ours}
