@@ -35,16 +35,32 @@ def measure(options: Options) -> list[Result]:
     for name, (alone, pipelined, goal) in LIMITS.items():
         alone, pipelined = options.size(alone, alone // 50), options.size(pipelined, pipelined // 100)
         sides = {
-            "pipeline": lambda n=name, count=pipelined: count / pipeline(n, count, max(1, count // 4)),
+            "pipeline": lambda n=name, count=pipelined: pipeline(n, count, max(1, count // 4), side="ours_divided"),
             "limit": lambda n=name, count=alone: WORKERS * count / loop(n, count),
             "two loops at once": lambda n=name, count=alone: WORKERS * count / loop(n, count, WORKERS),
         }
-        rates = alternate(sides, options.repeats)
-        both = rates.pop("two loops at once")
-        results.append(_share(f"`DatasetPipeline.run()`, {name}, {pipelined:,} samples", rates, goal))
-        rates = {"two loops at once": both, "limit": rates["limit"]}
-        results.append(_share(f"what this machine gives: bare loops of {name} in {WORKERS} processes", rates, None))
+        what = f"`DatasetPipeline.run()`, {name}, {pipelined:,} samples"
+        machine = f"what this machine gives: bare loops of {name} in {WORKERS} processes"
+        results += _results("pipeline", what, machine, alternate(sides, options.repeats), pipelined, goal)
     return [*results, *workflow(WORKFLOW, options)]
+
+
+def _results(
+    side: str, what: str, machine: str, values: dict[str, list[Any]], count: int, goal: float | None
+) -> list[Result]:
+    """Compare runs with the limit; what is known of them is their seconds and the generator's share of these.
+
+    Two bare loops at once show what the machine gives. The generator's share of the cores' time depends little on how
+    fast these are at the moment.
+    """
+    limit = values["limit"]
+    rates = {side: [count / taken for taken, _ in values[side]], "limit": limit}
+    both = {"two loops at once": values["two loops at once"], "limit": limit}
+    return [
+        _share(what, rates, goal),
+        _share(machine, both, None),
+        Result(f"{what}: the generator's share of the cores' time", [own for _, own in values[side]]),
+    ]
 
 
 def _share(what: str, rates: dict[str, list[float]], goal: float | None) -> Result:
@@ -54,8 +70,7 @@ def _share(what: str, rates: dict[str, list[float]], goal: float | None) -> Resu
 def workflow(generator: str, options: Options) -> list[Result]:
     """Compare the workflow on two cores, from the start of its first job to its end, with the limit.
 
-    Two bare loops that run as long as the workflow show what the machine gives over that time; the share of the cores'
-    time that the generator has in the workflow depends little on how fast these are at the moment.
+    The two bare loops run as long as the workflow.
     """
     alone, _, goal = LIMITS[generator]
     alone = options.size(alone, alone // 50)
@@ -65,15 +80,9 @@ def workflow(generator: str, options: Options) -> list[Result]:
         "limit": lambda: WORKERS * alone / loop(generator, alone),
         "two loops at once": lambda: WORKERS * (count // WORKERS) / loop(generator, count // WORKERS, WORKERS),
     }
-    values = alternate(sides, options.repeats)
-    rates = {"workflow": [count / taken for taken, _ in values["workflow"]], "limit": values["limit"]}
-    both = {"two loops at once": values["two loops at once"], "limit": values["limit"]}
     name = f"{generator}, {count:,} samples"
-    return [
-        _share(f"workflow, {name}", rates, goal),
-        _share(f"what this machine gives over that time: bare loops of {name} in {WORKERS} processes", both, None),
-        Result(f"workflow, {name}: the generator's share of the cores' time", [own for _, own in values["workflow"]]),
-    ]
+    machine = f"what this machine gives over that time: bare loops of {name} in {WORKERS} processes"
+    return _results("workflow", f"workflow, {name}", machine, alternate(sides, options.repeats), count, goal)
 
 
 def run_workflow(generator: str, count: int) -> tuple[float, float]:
@@ -97,8 +106,13 @@ def run_workflow(generator: str, count: int) -> tuple[float, float]:
         finished = time.time()
         # A job's log is opened when it starts, and stays empty.
         taken = finished - min(path.stat().st_mtime for path in Path(folder, "data", "logs").rglob("*.log"))
-        timing = json.loads(Path(folder, "data", "statistics.json").read_text())["timing"]["train"]
-        return taken, count * timing["generation_time"]["mean"] / (WORKERS * taken)
+        return taken, _own_share(folder / "data", count, taken)
+
+
+def _own_share(data: Path, count: int, taken: float) -> float:
+    """Return the generator's share of the cores' time, by what the clock said around each call."""
+    timing = json.loads((data / "statistics.json").read_text())["timing"]["train"]
+    return count * timing["generation_time"]["mean"] / (WORKERS * taken)
 
 
 def loop(generator: str, count: int, processes: int = 1) -> float:
@@ -132,8 +146,8 @@ def bare_loop(generator: str, count: int) -> float:
     return seconds(calls)
 
 
-def pipeline(generator: str, count: int, batch_size: int, n_jobs: int = WORKERS, side: str = "ours") -> float:
-    """Return the seconds that a `DatasetPipeline.run()` takes in a fresh process."""
+def pipeline(generator: str, count: int, batch_size: int, n_jobs: int = WORKERS, side: str = "ours") -> Any:
+    """Return what one of the functions below returns, in a fresh process."""
     with scratch() as folder:
         dataset = {"count": count, "batch_size": batch_size, "n_jobs": n_jobs, "save_dir": str(folder / "data")}
         return run("engine", side, generator=generator, **dataset).value
@@ -146,6 +160,12 @@ def ours(**dataset: Any) -> float:
     from algebraset import DatasetPipeline
 
     return seconds(DatasetPipeline(**_arguments(**dataset)).run)
+
+
+def ours_divided(**dataset: Any) -> tuple[float, float]:
+    """Return the seconds of `ours`, and the generator's share of the cores' time in these."""
+    taken = ours(**dataset)
+    return taken, _own_share(Path(dataset["save_dir"]), dataset["count"], taken)
 
 
 def theirs(**dataset: Any) -> float:
