@@ -164,15 +164,16 @@ def test_a_script_without_main_guard_runs_once_and_may_still_choose_a_start_meth
     assert (result.returncode, result.stdout) == (0, "the script runs\nNone\n"), result.stderr
 
 
-def test_workers_import_sympy_only_where_something_uses_it(tmp_path):
+@pytest.mark.parametrize(("timeout", "imported"), [(None, False), (60, True)])
+def test_workers_import_sympy_where_something_uses_it_or_a_clock_runs(tmp_path, timeout, imported):
     def generate(seed):
         import sys
 
         return seed, "sympy" in sys.modules
 
-    make(tmp_path, generate, None, splits={"train": 40}, n_jobs=2).run()
+    make(tmp_path, generate, None, splits={"train": 40}, n_jobs=2, sample_timeout=timeout).run()
     lines = (tmp_path / "train_raw.txt").read_text().splitlines()
-    assert len(lines) == 40 and all(line.endswith(" # False") for line in lines)
+    assert len(lines) == 40 and all(line.endswith(f" # {imported}") for line in lines)
 
 
 def test_seed_all_seeds_sympy_before_the_generator_imports_it(tmp_path):

@@ -146,8 +146,8 @@ def _scatter(pieces: Iterable[bytes], folder: Path, name: str, level: int, num_f
         for piece in pieces:
             buckets: list[list[bytes]] = [[] for _ in range(num_files)]
             add = [buckets[byte * num_files >> 8].append for byte in range(256)]
-            single = iter_unpack(f"{DIGEST_SIZE}s", piece)
-            for byte, (digest,) in zip(piece[level::DIGEST_SIZE], single, strict=True):
+            digests = iter_unpack(f"{DIGEST_SIZE}s", piece)
+            for byte, (digest,) in zip(piece[level::DIGEST_SIZE], digests, strict=True):
                 add[byte](digest)
             for file, bucket in zip(files, buckets, strict=True):
                 file.write(b"".join(bucket))

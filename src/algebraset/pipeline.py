@@ -160,7 +160,9 @@ class DatasetPipeline:
             WorkerDied: a worker process was killed; run again to continue.
         """
         recipe = self._recipe()
-        run_dataset(self.dataset, recipe, functools.partial(_same, recipe), overwrite)
+        # Where a clock runs, it must not run while a generator's first sample imports SymPy.
+        needed = self.dataset["backend"] if self.dataset["sample_timeout"] is not None else None
+        run_dataset(self.dataset, recipe, functools.partial(_in_worker, recipe, needed), overwrite)
 
     def _recipe(self) -> Recipe:
         backend = load_backend(self.dataset["backend"])
@@ -366,7 +368,10 @@ class _Progress:
             self._bar.close()
 
 
-def _same(recipe: Recipe) -> Recipe:
+def _in_worker(recipe: Recipe, backend: str | None) -> Recipe:
+    """Return the recipe, after loading a backend."""
+    if backend is not None:
+        load_backend(backend)
     return recipe
 
 

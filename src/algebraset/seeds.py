@@ -51,8 +51,8 @@ def numpy_seed(seed: int) -> int:
 def seed_all(seed: int) -> None:
     """Seed `random` and, where they are loaded, NumPy's, SymPy's and SageMath's global generators.
 
-    A library that is not imported yet is not imported for this, but for that of the backend: import at the top of the
-    generator's file what the generator draws random numbers from.
+    A library that is not imported yet is not imported for this, but for SymPy, where that is the backend: import at the
+    top of the generator's file what the generator draws random numbers from.
     """
     if "algebraset.backends.sympy" in sys.modules:
         importlib.import_module("sympy.core.random")

@@ -29,7 +29,7 @@ HOW_TO_GET = {
 def load_backend(name: str) -> ModuleType:
     """Return the module of a backend: `leaf_to_text(value) -> str` and `versions() -> dict`.
 
-    SageMath is loaded too, as it must be before a user's generator imports parts of it.
+    The system itself is loaded too: SageMath must be before a user's generator imports parts of it.
 
     Raises:
         ConfigError: there is no such backend, or its computer algebra system is not installed.
