@@ -5,22 +5,24 @@ The limit is 2 x the bare loop: the same generator in a plain loop in one proces
 
 from __future__ import annotations
 
+import functools
 import json
 import sys
 import time
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
 from benchmarks import generators
 from benchmarks.harness import ROOT, WORKERS, Options, Result, alternate, compare, execute, run, scratch, seconds
 
-# generator: samples of the bare loop, of ours against it, at least so much of the limit. There are goals for generators
-# of about a millisecond and more and for the cheapest; an addition takes half a millisecond.
+# generator: samples, at least so much of the limit. There are goals for generators of about a millisecond and more and
+# for the cheapest; an addition takes half a millisecond.
 LIMITS = {
-    "sums": (1_000_000, 2_000_000, 0.45),
-    "addition": (20_000, 100_000, None),
-    "ten_additions": (2000, 10_000, 0.90),
-    "factorization": (5000, 60_000, 0.90),
+    "sums": (2_000_000, 0.45),
+    "addition": (100_000, None),
+    "ten_additions": (10_000, 0.90),
+    "factorization": (60_000, 0.90),
 }
 
 # The workflow's dataset: one "that runs two minutes", of a generator of more than a millisecond.
@@ -32,34 +34,41 @@ BATCHES = 6
 def measure(options: Options) -> list[Result]:
     """Compare samples per second with those of the limit."""
     results = []
-    for name, (alone, pipelined, goal) in LIMITS.items():
-        alone, pipelined = options.size(alone, alone // 50), options.size(pipelined, pipelined // 100)
-        sides = {
-            "pipeline": lambda n=name, count=pipelined: pipeline(n, count, max(1, count // 4), side="ours_divided"),
-            "limit": lambda n=name, count=alone: WORKERS * count / loop(n, count),
-            "two loops at once": lambda n=name, count=alone: WORKERS * count / loop(n, count, WORKERS),
-        }
-        what = f"`DatasetPipeline.run()`, {name}, {pipelined:,} samples"
-        machine = f"what this machine gives: bare loops of {name} in {WORKERS} processes"
-        results += _results("pipeline", what, machine, alternate(sides, options.repeats), pipelined, goal)
+    for name, (count, goal) in LIMITS.items():
+        count = options.size(count, count // 100)
+        whole_run = functools.partial(pipeline, name, count, max(1, count // 4), side="ours_divided")
+        results += _against_limit("`DatasetPipeline.run()`", whole_run, name, count, goal, options.repeats)
     return [*results, *workflow(WORKFLOW, options)]
 
 
-def _results(
-    side: str, what: str, machine: str, values: dict[str, list[Any]], count: int, goal: float | None
+def _against_limit(
+    who: str, whole_run: Callable[[], tuple[float, float]], name: str, count: int, goal: float | None, repeats: int
 ) -> list[Result]:
-    """Compare runs with the limit; what is known of them is their seconds and the generator's share of these.
+    """Compare runs with the limit; each returns its seconds and the generator's share of the cores' time in these.
 
-    Two bare loops at once show what the machine gives. The generator's share of the cores' time depends little on how
-    fast these are at the moment.
+    The share of the limit is the product of the generator's share of the cores' time and of its speed there. How fast
+    it can be, two bare loops at once show. Bare loops take as long as the run, since the machine's speed changes within
+    seconds.
     """
-    limit = values["limit"]
-    rates = {side: [count / taken for taken, _ in values[side]], "limit": limit}
+    alone = count // WORKERS
+    values = alternate(
+        {
+            "run": whole_run,
+            "limit": lambda: WORKERS * alone / loop(name, alone),
+            "two loops at once": lambda: WORKERS * alone / loop(name, alone, WORKERS),
+        },
+        repeats,
+    )
+    what, limit = f"{name}, {count:,} samples", values["limit"]
+    run = _share(f"{who}, {what}", {"run": [count / taken for taken, _ in values["run"]], "limit": limit}, goal)
     both = {"two loops at once": values["two loops at once"], "limit": limit}
+    shares = [own for _, own in values["run"]]
+    speeds = [judged / own for judged, own in zip(run.judged, shares, strict=True)]
     return [
-        _share(what, rates, goal),
-        _share(machine, both, None),
-        Result(f"{what}: the generator's share of the cores' time", [own for _, own in values[side]]),
+        run,
+        Result(f"{who}, {what}: the generator's share of the cores' time", shares),
+        Result(f"{who}, {what}: the generator's speed there, of its speed in the limit", speeds),
+        _share(f"what this machine gives over that time: bare loops of {what} in {WORKERS} processes", both, None),
     ]
 
 
@@ -68,21 +77,11 @@ def _share(what: str, rates: dict[str, list[float]], goal: float | None) -> Resu
 
 
 def workflow(generator: str, options: Options) -> list[Result]:
-    """Compare the workflow on two cores, from the start of its first job to its end, with the limit.
-
-    The two bare loops run as long as the workflow.
-    """
-    alone, _, goal = LIMITS[generator]
-    alone = options.size(alone, alone // 50)
-    count = int(WORKERS * alone / loop(generator, alone) * options.size(SECONDS, 1))
-    sides = {
-        "workflow": lambda: run_workflow(generator, count),
-        "limit": lambda: WORKERS * alone / loop(generator, alone),
-        "two loops at once": lambda: WORKERS * (count // WORKERS) / loop(generator, count // WORKERS, WORKERS),
-    }
-    name = f"{generator}, {count:,} samples"
-    machine = f"what this machine gives over that time: bare loops of {name} in {WORKERS} processes"
-    return _results("workflow", f"workflow, {name}", machine, alternate(sides, options.repeats), count, goal)
+    """Compare the workflow on two cores, from the start of its first job to its end, with the limit."""
+    some, goal = options.size(2000, 40), LIMITS[generator][1]
+    count = int(WORKERS * some / loop(generator, some) * options.size(SECONDS, 1))
+    whole_run = functools.partial(run_workflow, generator, count)
+    return _against_limit("workflow", whole_run, generator, count, goal, options.repeats)
 
 
 def run_workflow(generator: str, count: int) -> tuple[float, float]:
