@@ -25,7 +25,7 @@ def measure(options: Options) -> list[Result]:
     results = []
     for (name, size), (count, goal) in CASES.items():
         size, count = options.size(size, max(2, size // 100)), options.size(count, count // 100)
-        alone = max(1, count // 8)
+        alone = count // WORKERS
         sides = {
             "algebraset": lambda n=name, s=size, c=count: c / pipeline(n, c, s),
             "calt-x": lambda n=name, s=size, c=count: c / pipeline(n, c, s, side="theirs"),

@@ -47,8 +47,8 @@ def _against_limit(
     """Compare runs with the limit; each returns its seconds and the generator's share of the cores' time in these.
 
     The share of the limit is the product of the generator's share of the cores' time and of its speed there. How fast
-    it can be, two bare loops at once show. Bare loops take as long as the run, since the machine's speed changes within
-    seconds.
+    it can be, two bare loops at once show. Each bare loop makes half of the run's samples: a short one
+    would have the speed of another moment, since that changes within seconds.
     """
     alone = count // WORKERS
     values = alternate(
@@ -60,15 +60,15 @@ def _against_limit(
         repeats,
     )
     what, limit = f"{name}, {count:,} samples", values["limit"]
-    run = _share(f"{who}, {what}", {"run": [count / taken for taken, _ in values["run"]], "limit": limit}, goal)
+    reached = _share(f"{who}, {what}", {"run": [count / taken for taken, _ in values["run"]], "limit": limit}, goal)
     both = {"two loops at once": values["two loops at once"], "limit": limit}
     shares = [own for _, own in values["run"]]
-    speeds = [judged / own for judged, own in zip(run.judged, shares, strict=True)]
+    speeds = [judged / own for judged, own in zip(reached.judged, shares, strict=True)]
     return [
-        run,
+        reached,
         Result(f"{who}, {what}: the generator's share of the cores' time", shares),
         Result(f"{who}, {what}: the generator's speed there, of its speed in the limit", speeds),
-        _share(f"what this machine gives over that time: bare loops of {what} in {WORKERS} processes", both, None),
+        _share(f"what this machine gives: bare loops of {what} in {WORKERS} processes", both, None),
     ]
 
 
