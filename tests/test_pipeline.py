@@ -114,6 +114,36 @@ def test_from_config_gives_the_generator_its_params(tmp_path):
     assert data_files(tmp_path / "a") == data_files(tmp_path / "b")
 
 
+@pytest.mark.parametrize("key", ["check", "canonical"])
+def test_from_config_drops_no_function_in_silence(tmp_path, key):
+    block = {"generator_params": {"factor": 3}, "num_train_samples": 5, "save_dir": str(tmp_path), "verbose": False}
+    with pytest.raises(ConfigError, match=f"{key} = 'file.py:function'.*pass it as {key}="):
+        DatasetPipeline.from_config({**block, key: "file.py:function"}, scaled)
+    assert not list(tmp_path.iterdir())
+    DatasetPipeline.from_config({**block, key: None}, scaled).run()
+
+
+def test_from_config_runs_the_check_with_its_params_and_the_canonical_form(tmp_path):
+    def check(problem, answer, factor):
+        return answer == factor * problem
+
+    block = {
+        "generator_params": {"factor": 3},
+        "check": "file.py:check",
+        "canonical": "file.py:canonical",
+        "num_train_samples": 5,
+        "save_dir": str(tmp_path / "a"),
+        "verbose": False,
+    }
+    functions = {"check": check, "canonical": lambda problem: "the same"}
+    DatasetPipeline.from_config(block, lambda seed, factor: (seed, factor * seed), **functions).run()
+    assert json.loads((tmp_path / "a" / "statistics.json").read_text())["splits"]["train"]["duplicate_problems"] == 4
+    assert json.loads((tmp_path / "a" / "manifest.json").read_text())["config"]["dataset"]["check"].endswith("check")
+    block["save_dir"] = str(tmp_path / "b")
+    with pytest.raises(SampleError, match="check returned false"):
+        DatasetPipeline.from_config(block, lambda seed, factor: (seed, seed), **functions).run()
+
+
 UNLOADABLE = """
 import os, sys
 from algebraset import DatasetPipeline

@@ -16,7 +16,7 @@ from algebraset.backends import load_backend
 from algebraset.collect import concatenate, merge_statistics, write_manifest, write_recipe
 from algebraset.config import config_block, escaped, resolve_dataset
 from algebraset.errors import ConfigError
-from algebraset.functions import FUNCTION_KEYS, bind_generator, callable_digest
+from algebraset.functions import FUNCTION_KEYS, bind_check, bind_generator, callable_digest
 from algebraset.generate import Recipe, load_recipe, make_recipe
 from algebraset.plan import (
     Batch,
@@ -52,7 +52,8 @@ class DatasetPipeline:
         verbose: show a progress bar on a terminal, log lines elsewhere.
         backend: "sympy" or "sagemath".
         splits: samples by split name, in place of `num_train_samples` and `num_test_samples`.
-        check: `(problem, answer) -> bool`, which must be true for every sample, or None.
+        check: `(problem, answer) -> bool`, which must be true for every sample, or None. It gets the
+            `generator_params` that it has parameters for.
         canonical: `problem -> str`, which says when two problems are the same, or None for the same text.
         options: the other keys of a dataset's config, as `keep_shards`, `sample_timeout` or `leakage`; they are
             described in config/README.md.
@@ -118,7 +119,7 @@ class DatasetPipeline:
         name, params = self.dataset["generator"], self.dataset["generator_params"]
         self.instance_generator = bind_generator(instance_generator, params, name)
         self.statistics_calculator = statistics_calculator
-        self.check = check
+        self.check = check if check is None else bind_check(check, params)
         self.canonical = canonical
 
     @classmethod
@@ -127,6 +128,9 @@ class DatasetPipeline:
         config: Any,
         instance_generator: Callable[[int], Any],
         statistics_calculator: Callable[[Any, Any], Mapping[str, Any]] | None = None,
+        *,
+        check: Callable[..., Any] | None = None,
+        canonical: Callable[[Any], str] | None = None,
     ) -> DatasetPipeline:
         """Make a pipeline from a `dataset:` block and Python functions.
 
@@ -136,15 +140,27 @@ class DatasetPipeline:
                 defaults are those of the workflow's config (`backend: sympy` among them).
             instance_generator: `(seed, **generator_params) -> (problem, answer)`.
             statistics_calculator: `(problem, answer) -> numbers`, or None.
+            check: `(problem, answer) -> bool`, which gets the `generator_params` it has parameters for, or None.
+            canonical: `problem -> str`, or None.
 
         Raises:
-            ConfigError: names the key, the value, what is allowed and the nearest known key.
+            ConfigError: names the key, the value, what is allowed and the nearest known key; or the block has a
+                `check` or `canonical` and the arguments have not, so that samples would go unchecked.
         """
+        block = config_block(config)
+        for key, function in (("check", check), ("canonical", canonical)):
+            if block.get(key) is not None and function is None:
+                raise ConfigError(
+                    f"{key} = {block[key]!r}: from_config takes no function from a config, so pass it as {key}=..., or "
+                    f"set {key} to null"
+                )
         no_functions = dict.fromkeys(FUNCTION_KEYS[1:])
-        dataset = resolve_dataset({**config_block(config), "generator": _name(instance_generator), **no_functions})
+        dataset = resolve_dataset({**block, "generator": _name(instance_generator), **no_functions})
         return cls(
             instance_generator,
             statistics_calculator,
+            check=check,
+            canonical=canonical,
             **{key: escaped(value) for key, value in dataset.items() if key not in _NOT_ARGUMENTS},
         )
 
