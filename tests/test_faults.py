@@ -174,7 +174,8 @@ def waiting(cwd: Path, scheduler: str) -> Iterator[Running]:
         if scheduler == "workflow":
             process.until(lambda: process.output.count("(Rule: generate_sympy)") == 2)
         else:
-            process.until(lambda: len(list((cwd / "data/shards/train").glob("*/sidecar"))) == 2)
+            # not in a hidden folder, which a kill would leave unfinished
+            process.until(lambda: len(list((cwd / "data/shards/train").glob("0*/sidecar"))) == 2)
         yield process
     (cwd / "fault").unlink(missing_ok=True)
 

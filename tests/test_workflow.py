@@ -205,7 +205,8 @@ def test_python_api_makes_the_bytes_of_the_workflow(law: Path, tmp_path: Path, n
     block = {key: value for key, value in dataset.items() if key != "name"}
     block |= {"save_dir": str(tmp_path / "data"), "n_jobs": n_jobs, "verbose": False}
     block["batch_size"] = 10
-    DatasetPipeline.from_config(block, functions["generate"], functions["statistics"]).run()
+    named = {key: functions[key] for key in ("check", "canonical") if block[key] is not None}
+    DatasetPipeline.from_config(block, functions["generate"], functions["statistics"], **named).run()
     assert data_bytes(tmp_path / "data") == data_bytes(law / "data" / name)
 
 
