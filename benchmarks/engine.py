@@ -30,6 +30,8 @@ WORKFLOW = "ten_additions"
 SECONDS = 120
 BATCHES = 6
 
+GENERATOR = "generator and seed, by the clock in the workers"
+
 
 def measure(options: Options) -> list[Result]:
     """Compare samples per second with those of the limit."""
@@ -80,15 +82,20 @@ def workflow(generator: str, options: Options) -> list[Result]:
     """Compare the workflow on two cores, from the start of its first job to its end, with the limit."""
     some, goal = options.size(2000, 40), LIMITS[generator][1]
     count = int(WORKERS * some / loop(generator, some) * options.size(SECONDS, 1))
-    whole_run = functools.partial(run_workflow, generator, count)
+
+    def whole_run() -> tuple[float, float]:
+        parts = run_workflow(generator, count)
+        cores = sum(parts.values())
+        return cores / WORKERS, parts[GENERATOR] / cores
+
     return _against_limit("workflow", whole_run, generator, count, goal, options.repeats)
 
 
-def run_workflow(generator: str, count: int) -> tuple[float, float]:
+def run_workflow(generator: str, count: int) -> dict[str, float]:
     """Run the workflow on `count` samples, with a worker a core.
 
     Returns:
-        The seconds from the start of its first job to its end, and the generator's share of the cores' time in these.
+        The cores' seconds from the start of its first job to its end, by what they went to.
     """
     with scratch() as folder:
         dataset = {
@@ -97,21 +104,43 @@ def run_workflow(generator: str, count: int) -> tuple[float, float]:
             "save_dir": "data",
             "splits": {"train": count},
             "batch_size": -(-count // BATCHES),
+            "keep_shards": True,  # their clocks are read below
         }
         config = folder / "config.json"
         config.write_text(json.dumps({"dataset": dataset}))
         command = [sys.executable, "-m", "snakemake", "--snakefile", str(ROOT / "Snakefile"), "--cores", str(WORKERS)]
         execute([*command, "--configfile", str(config), "--quiet", "all"], cwd=folder)
-        finished = time.time()
-        # A job's log is opened when it starts, and stays empty.
-        taken = finished - min(path.stat().st_mtime for path in Path(folder, "data", "logs").rglob("*.log"))
-        return taken, _own_share(folder / "data", count, taken)
+        return _divide(folder / "data", count, finished=time.time())
 
 
-def _own_share(data: Path, count: int, taken: float) -> float:
-    """Return the generator's share of the cores' time, by what the clock said around each call."""
-    timing = json.loads((data / "statistics.json").read_text())["timing"]["train"]
-    return count * timing["generation_time"]["mean"] / (WORKERS * taken)
+def _divide(data: Path, count: int, finished: float) -> dict[str, float]:
+    """Return what the cores' seconds of a run of the workflow went to, by the clocks in its logs and shards."""
+    logs = data / "logs"
+    started = {path.relative_to(logs): path.stat().st_mtime for path in logs.rglob("*.log")}  # opened then, and empty
+    generate = sorted(begin for path, begin in started.items() if path.parts[0] == "generate")
+    collect = min(begin for path, begin in started.items() if path.parts[0] in ("concatenate", "statistics.log"))
+    headers = [path.read_bytes().splitlines()[0] for path in data.glob("shards/train/0*/sidecar")]
+    clocks = [json.loads(header)["timing"] for header in headers]
+    samples = sum(clock["finished"] - clock["started"] for clock in clocks)
+    ends = sorted(clock["finished"] for clock in clocks)
+    made = (logs / "manifest.tsv").stat().st_mtime  # Snakemake writes it when the last job has ended
+    own, wait = _generator_seconds(data, count), ends[-1] - ends[-WORKERS]
+    starts = sum(clock["started"] for clock in clocks) - sum(generate)
+    return {
+        GENERATOR: own,
+        "the first sample, before other jobs": WORKERS * (generate[0] - min(started.values())),
+        "start of the generate jobs, to their first samples": starts,
+        "text, JSON, statistics, writing": samples - own,
+        "between the jobs": WORKERS * (collect - generate[0]) - starts - samples - wait,
+        "one core waiting for the last job": wait,
+        "collecting": WORKERS * (made - collect),
+        "Snakemake's end, after the last job": WORKERS * (finished - made),
+    }
+
+
+def _generator_seconds(data: Path, count: int) -> float:
+    """Return the seconds of all calls of the generator, by what the clock said around each."""
+    return count * json.loads((data / "statistics.json").read_text())["timing"]["train"]["generation_time"]["mean"]
 
 
 def loop(generator: str, count: int, processes: int = 1) -> float:
@@ -164,7 +193,7 @@ def ours(**dataset: Any) -> float:
 def ours_divided(**dataset: Any) -> tuple[float, float]:
     """Return the seconds of `ours`, and the generator's share of the cores' time in these."""
     taken = ours(**dataset)
-    return taken, _own_share(Path(dataset["save_dir"]), dataset["count"], taken)
+    return taken, _generator_seconds(Path(dataset["save_dir"]), dataset["count"]) / (WORKERS * taken)
 
 
 def theirs(**dataset: Any) -> float:

@@ -1,7 +1,7 @@
 """Per sample: where the time goes.
 
 First in the loop that makes samples, by switching its parts on one after the other. Then in whole runs with workers,
-whose cores' time (the run's seconds times the workers) is divided among the samples.
+whose cores' time (the run's seconds times the workers) is divided among the samples: of the API and of the workflow.
 """
 
 from __future__ import annotations
@@ -13,6 +13,7 @@ from pathlib import Path
 from typing import Any
 from unittest.mock import patch
 
+from benchmarks.engine import GENERATOR, WORKFLOW, run_workflow
 from benchmarks.harness import WORKERS, Options, Result, run, scratch, seconds
 from benchmarks.jobs import SUMS
 
@@ -25,6 +26,7 @@ CASES = {
 
 # samples of whole runs, by generator: as many as in the comparison with calt-x, where it has them
 RUNS = {"sums": 1_000_000, "addition": 50_000, "ten_additions": 6000, "factorization": 16_000}
+WORKFLOW_SAMPLES = 40_000  # about two minutes
 
 # What is on, of a recipe's fields: statistics, save_text, save_json.
 STAGES = {
@@ -42,7 +44,7 @@ def measure(options: Options) -> list[Result]:
         runs = run("per_sample", "costs", functions=functions, **size).value
         for part in runs[0]:
             results.append(Result(f"{name}: {part}", [measured[part] for measured in runs], unit="us"))
-    return [*results, *whole_runs(options)]
+    return [*results, *whole_runs(options), *workflow_runs(options)]
 
 
 def whole_runs(options: Options) -> list[Result]:
@@ -58,6 +60,15 @@ def whole_runs(options: Options) -> list[Result]:
             what = f"{name}, run of {count:,} samples with {WORKERS} workers: {part}"
             results.append(Result(what, [measured[part] for measured in runs], unit="us"))
     return results
+
+
+def workflow_runs(options: Options) -> list[Result]:
+    """Return microseconds of the cores per sample of the workflow, from its first job on, and what they go to."""
+    count = options.size(WORKFLOW_SAMPLES, 40)
+    runs = [run_workflow(WORKFLOW, count) for _ in range(options.repeats)]
+    runs = [parts | {"all": sum(parts.values())} for parts in runs]
+    what = f"{WORKFLOW}, workflow of {count:,} samples on {WORKERS} cores"
+    return [Result(f"{what}: {part}", [1e6 * parts[part] / count for parts in runs], unit="us") for part in runs[0]]
 
 
 def whole_run(generator: str, count: int, save_dir: str) -> dict[str, float]:
@@ -93,7 +104,7 @@ def whole_run(generator: str, count: int, save_dir: str) -> dict[str, float]:
     each = 1e6 * WORKERS / count  # of a second of the run
     generator_and_seed = 1e6 * timing["generation_time"]["mean"]
     parts = {
-        "generator and seed, by the clock in the workers": generator_and_seed,
+        GENERATOR: generator_and_seed,
         "start of the workers, to the first samples": each * (reached["samples"] - started),
         "text, JSON, statistics, writing, waiting": each * (reached["collecting"] - reached["samples"])
         - generator_and_seed,

@@ -4,12 +4,13 @@ from __future__ import annotations
 
 import json
 import sys
+import time
 from pathlib import Path
 
 import pytest
 
 from benchmarks import __main__ as command
-from benchmarks import harness, jobs, per_sample, report, startup, workflow
+from benchmarks import engine, harness, jobs, per_sample, report, startup, workflow
 from benchmarks.harness import Result, alternate, compare
 
 
@@ -71,6 +72,7 @@ def test_topics_run_and_results_of_several_runs_make_one_table(
     monkeypatch.setattr(harness, "SAGE_PYTHON", Path("none"))
     for name in ("addition", "ten_additions"):  # their sampler is calt-x's
         monkeypatch.delitem(per_sample.RUNS, name)
+    monkeypatch.setattr(per_sample, "WORKFLOW", "sums")
     for topics in (["text", "per_sample"], ["collect"]):
         monkeypatch.setattr(sys, "argv", ["benchmarks", "--quick", *topics])
         assert command.main() == 0
@@ -104,6 +106,17 @@ def test_start_up_ends_at_the_first_sample(tmp_path: Path) -> None:
     job = startup.first_sample(tmp_path, Path(sys.executable), "sympy")
     assert harness.execute(job).wall > 0
     assert not list((tmp_path / "data" / "shards" / "train").glob("0*"))
+
+
+def test_a_run_of_the_workflow_is_divided_without_rest() -> None:
+    begin = time.perf_counter()
+    parts = engine.run_workflow("sums", 40)
+    taken = time.perf_counter() - begin
+    assert min(parts.values()) > -0.05  # the clock of files is coarse
+    assert 0 < sum(parts.values()) < harness.WORKERS * taken
+    assert parts[engine.GENERATOR] < 0.1  # of forty cheap samples
+    starts = parts["start of the generate jobs, to their first samples"]
+    assert starts > engine.BATCHES * 0.05  # nothing imports its modules faster
 
 
 def test_the_bare_snakefile_runs(tmp_path: Path) -> None:
