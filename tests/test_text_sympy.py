@@ -80,6 +80,10 @@ def test_unreduced_elements():
     negative_exponent = gens.zero
     negative_exponent[(-1, 2)] = ZZ(3)
     assert leaf_to_text(negative_exponent) == expected(negative_exponent)
+    for foreign in (2.5, QQ(1, 3), 7):
+        poly = gens.zero
+        poly[(1, 0)] = foreign
+        assert leaf_to_text(poly) == expected(poly)
     assert leaf_to_text(x) == "x"
 
 

@@ -6,6 +6,7 @@ Nothing of it is imported before `load` is called: a worker whose generator does
 from __future__ import annotations
 
 import importlib
+import operator
 import re
 import sys
 from typing import TYPE_CHECKING, Any
@@ -113,7 +114,7 @@ class _Printer:
         return " + ".join(terms).replace(" + -", " - ")
 
     def terms(self, poly: PolyElement, monomials: list[Monomial]) -> list[str]:
-        """Return the texts of the terms, each with its sign. Here over ZZ and QQ."""
+        """Return the texts of the terms, each with its sign. Here over QQ."""
         texts = self.texts
         terms = []
         for monomial in monomials:
@@ -130,23 +131,39 @@ class _Printer:
         return terms
 
 
-class _FiniteFieldPrinter(_Printer):
+class _IntegerPrinter(_Printer):
+    """Over ZZ and GF(p), by ints, whose text takes a quarter of the time that python-flint's numbers need."""
+
+    def __init__(self, ring: PolyRing) -> None:
+        super().__init__(ring)
+        self.to_int = operator.index if ring.domain.is_ZZ else _residue
+
     def terms(self, poly: PolyElement, monomials: list[Monomial]) -> list[str]:
-        # SymPy prints the least nonnegative residue; as int it has no " mod p" that would have to be removed.
-        texts = self.texts
+        texts, to_int = self.texts, self.to_int
         terms = []
         for monomial in monomials:
-            coefficient = int(poly[monomial])
-            if coefficient < 0:
-                raise _UnusualPolynomial
+            try:
+                number = to_int(poly[monomial])
+            except TypeError:  # no integer
+                raise _UnusualPolynomial from None
             power = texts[monomial]
             if not power:
-                terms.append(str(coefficient))
-            elif coefficient == 1:
+                terms.append(f"{number}")
+            elif number == 1:
                 terms.append(power)
+            elif number == -1:
+                terms.append("-" + power)
             else:
-                terms.append(f"{coefficient}*{power}")
+                terms.append(f"{number}*{power}")
         return terms
+
+
+def _residue(element: Any) -> int:
+    # SymPy prints the least nonnegative residue; as int it has no " mod p" that would have to be removed.
+    residue = int(element)
+    if residue < 0:
+        raise _UnusualPolynomial
+    return residue
 
 
 class _RealPrinter(_Printer):
@@ -182,12 +199,12 @@ def _printer_for(ring: PolyRing) -> Any:
     if not all(type(symbol) is Symbol and symbol.name.isidentifier() for symbol in ring.symbols):
         return _sympy_text
     domain = ring.domain
-    if domain.is_ZZ or domain.is_QQ:
+    if domain.is_ZZ or domain.is_FiniteField:
+        return _IntegerPrinter(ring)
+    if domain.is_QQ:
         return _Printer(ring)
     if domain.is_RR:
         return _RealPrinter(ring)
-    if domain.is_FiniteField:
-        return _FiniteFieldPrinter(ring)
     return _sympy_text
 
 
