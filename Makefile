@@ -1,6 +1,6 @@
 # make data    the default dataset, in data/       make test    all tests
 # make lint    ruff, snakefmt, snakemake --lint    make clean   remove what make made
-# make bench   all benchmarks (docs/performance.md), more than an hour on a machine that does nothing else
+# make bench   all benchmarks (docs/performance.md), some three hours on a machine that does nothing else
 # Everything runs in .venv of this clone; PYTHON chooses the interpreter (3.11 or newer), CORES the processes.
 
 PYTHON ?= python3

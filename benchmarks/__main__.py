@@ -19,6 +19,7 @@ TOPICS = {
     "ground_types": "Ground types, one sample of a ready task",
     "per_sample": "Where the time goes, per sample",
     "engine": "Engine",
+    "engine_workflow": "Engine, through the workflow",
     "calt": "Against calt-x",
     "growth": "How the cost grows, per sample",
     "memory": "Memory",

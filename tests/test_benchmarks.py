@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import importlib
 import json
 import sys
 import time
@@ -10,7 +11,7 @@ from pathlib import Path
 import pytest
 
 from benchmarks import __main__ as command
-from benchmarks import engine, harness, jobs, per_sample, report, startup, workflow
+from benchmarks import divided, engine, engine_workflow, harness, jobs, report, startup, workflow
 from benchmarks.harness import Result, alternate, compare
 
 
@@ -71,14 +72,14 @@ def test_topics_run_and_results_of_several_runs_make_one_table(
     monkeypatch.setattr(command, "RESULTS", tmp_path)
     monkeypatch.setattr(harness, "SAGE_PYTHON", Path("none"))
     for name in ("addition", "ten_additions"):  # their sampler is calt-x's
-        monkeypatch.delitem(per_sample.RUNS, name)
-    monkeypatch.setattr(per_sample, "WORKFLOW", "sums")
-    for topics in (["text", "per_sample"], ["collect"]):
+        monkeypatch.delitem(engine.LIMITS, name)
+    monkeypatch.delitem(engine_workflow.GENERATORS, "ten_additions")
+    for topics in (["text", "per_sample", "engine"], ["engine_workflow", "collect"]):
         monkeypatch.setattr(sys, "argv", ["benchmarks", "--quick", *topics])
         assert command.main() == 0
     table = (tmp_path / "quick" / "table.md").read_text(encoding="utf-8")
     whole = json.loads((tmp_path / "quick" / "table.json").read_text())
-    assert list(whole) == ["text", "per_sample", "collect"]
+    assert list(whole) == ["text", "per_sample", "engine", "engine_workflow", "collect"]
     assert all(len(topic["results"]) > 5 for topic in whole.values())
     assert table in capsys.readouterr().out
 
@@ -110,13 +111,23 @@ def test_start_up_ends_at_the_first_sample(tmp_path: Path) -> None:
 
 def test_a_run_of_the_workflow_is_divided_without_rest() -> None:
     begin = time.perf_counter()
-    parts = engine.run_workflow("sums", 40)
+    parts = divided.workflow("sums", 40)
     taken = time.perf_counter() - begin
     assert min(parts.values()) > -0.05  # the clock of files is coarse
     assert 0 < sum(parts.values()) < harness.WORKERS * taken
-    assert parts[engine.GENERATOR] < 0.1  # of forty cheap samples
+    assert parts[divided.GENERATOR] < 0.1  # of forty cheap samples
     starts = parts["start of the generate jobs, to their first samples"]
-    assert starts > engine.BATCHES * 0.05  # nothing imports its modules faster
+    assert starts > divided.BATCHES * 0.05  # nothing imports its modules faster
+
+
+def test_a_run_of_the_api_is_divided_without_rest(tmp_path: Path) -> None:
+    importlib.import_module("sympy")  # before the clock
+    begin = time.perf_counter()
+    parts = divided.run_pipeline("sums", 4000, str(tmp_path))
+    taken = time.perf_counter() - begin
+    assert min(parts.values()) > 0
+    assert sum(parts.values()) == pytest.approx(harness.WORKERS * taken, rel=0.2)
+    assert parts["start of the workers, to the first samples"] > harness.WORKERS * 0.05
 
 
 def test_the_bare_snakefile_runs(tmp_path: Path) -> None:

@@ -132,7 +132,7 @@ class _Printer:
 
 
 class _IntegerPrinter(_Printer):
-    """Over ZZ and GF(p), by ints, whose text takes a quarter of the time that python-flint's numbers need."""
+    """Over ZZ and GF(p), by ints: python-flint's own numbers are slow to print."""
 
     def __init__(self, ring: PolyRing) -> None:
         super().__init__(ring)
@@ -141,20 +141,20 @@ class _IntegerPrinter(_Printer):
     def terms(self, poly: PolyElement, monomials: list[Monomial]) -> list[str]:
         texts, to_int = self.texts, self.to_int
         terms = []
-        for monomial in monomials:
-            try:
+        try:
+            for monomial in monomials:
                 number = to_int(poly[monomial])
-            except TypeError:  # no integer
-                raise _UnusualPolynomial from None
-            power = texts[monomial]
-            if not power:
-                terms.append(f"{number}")
-            elif number == 1:
-                terms.append(power)
-            elif number == -1:
-                terms.append("-" + power)
-            else:
-                terms.append(f"{number}*{power}")
+                power = texts[monomial]
+                if not power:
+                    terms.append(f"{number}")
+                elif number == 1:
+                    terms.append(power)
+                elif number == -1:
+                    terms.append("-" + power)
+                else:
+                    terms.append(f"{number}*{power}")
+        except (TypeError, ValueError):  # no integer, or one of more digits than Python prints
+            raise _UnusualPolynomial from None
         return terms
 
 
