@@ -37,7 +37,9 @@ def main() -> int:
     parser.add_argument("--quick", action="store_true", help="show that the harness works; judges nothing")
     parser.add_argument("--repeats", type=int, default=5, help="how often each side is measured (default 5)")
     parser.add_argument("--no-run", action="store_true", help="only write the table of what was measured before")
-    parser.add_argument("--page", action="store_true", help="write the table into docs/performance.md too")
+    parser.add_argument(
+        "--page", action="store_true", help="put it into docs/performance.md too, where topics without results stay"
+    )
     args = parser.parse_args()
     unknown = set(args.topics) - set(TOPICS)
     if unknown:
@@ -68,7 +70,7 @@ def main() -> int:
     (folder / "table.md").write_text(text, encoding="utf-8")
     print(text)
     if args.page:
-        report.write_page(PAGE, text)
+        report.write_page(PAGE, whole, TOPICS)
     return int(failed)
 
 

@@ -1,4 +1,4 @@
-"""Report: the results of all topics as one Markdown table, with where, when and with what they were measured."""
+"""Report: the results of topics as Markdown, each with where, when and with what it was measured; the page of all."""
 
 from __future__ import annotations
 
@@ -14,6 +14,8 @@ from typing import Any
 
 from benchmarks.harness import ROOT, SAGE_PYTHON, Options
 
+TITLE = "### "
+MET, NOT_MET = "met", "**not met**"
 BEGIN, END = "<!-- begin: written by `make bench` -->", "<!-- end: written by `make bench` -->"
 
 PACKAGES = (
@@ -71,40 +73,34 @@ def versions() -> dict[str, str]:
 
 
 def table(topics: Mapping[str, Mapping[str, Any]], titles: Mapping[str, str]) -> str:
-    """Return the last results of each topic as Markdown.
+    """Return the last results of each topic as Markdown: a section a topic, after a line that counts the goals met.
 
     Args:
         topics: per topic `circumstances`, with its `results` (those of `Result.as_json`).
-        titles: what each topic is called.
+        titles: what each topic is called, in the order of the sections.
     """
-    # Topics that were repeated alone may differ from the others in these.
-    kinds = list({key: None for topic in topics.values() for key in [(_machine(topic), _versions(topic))]})
-    lines: list[str] = []
-    for number, (place, software) in enumerate(kinds, 1):
-        mark = f"({number}) " if len(kinds) > 1 else ""
-        lines += [f"{mark}{place}. {software}.", ""]
-    goals = [result["met"] for topic in topics.values() for result in topic["results"] if result["met"] is not None]
-    if any(topic["quick"] for topic in topics.values()):
+    return _joined({titles[name]: _section(topics[name]) for name in titles if name in topics})
+
+
+def _section(topic: Mapping[str, Any]) -> str:
+    place, software = topic["machine"], topic["versions"]
+    lines = [
+        f"{topic['date']} UTC, commit {topic['commit']}, load at the start {topic['load']}. {place['cpu']}, "
+        f"{place['cores']} cores, {place['memory_gb']} GB, {place['system']}. "
+        f"{', '.join(f'{name} {version}' for name, version in software.items())}.",
+        "",
+    ]
+    if topic["quick"]:
         lines += ["**A quick run: it shows that the harness works, its numbers mean nothing.**", ""]
-    else:
-        lines += [f"{sum(goals)} of {len(goals)} goals are met.", ""]
-    for name, topic in topics.items():
-        mark = f", ({kinds.index((_machine(topic), _versions(topic))) + 1})" if len(kinds) > 1 else ""
-        when = f"{topic['date']} UTC, commit {topic['commit']}, load at the start {topic['load']}{mark}."
-        lines += [f"### {titles[name]}", "", when, ""]
-        lines += ["| | sides | median (least to most) | goal | |", "|---|---|---|---|---|"]
-        lines += [f"| {' | '.join(_cells(result, topic['quick']))} |" for result in topic["results"]]
-        lines.append("")
+    lines += ["| | sides | median (least to most) | goal | |", "|---|---|---|---|---|"]
+    lines += [f"| {' | '.join(_cells(result, topic['quick']))} |" for result in topic["results"]]
     return "\n".join(lines)
 
 
-def _machine(topic: Mapping[str, Any]) -> str:
-    place = topic["machine"]
-    return f"{place['cpu']}, {place['cores']} cores, {place['memory_gb']} GB, {place['system']}"
-
-
-def _versions(topic: Mapping[str, Any]) -> str:
-    return ", ".join(f"{name} {version}" for name, version in topic["versions"].items())
+def _joined(sections: Mapping[str, str]) -> str:
+    text = "\n\n".join(f"{TITLE}{title}\n\n{section}" for title, section in sections.items()) + "\n"
+    met, missed = (sum(line.endswith(f"| {end} |") for line in text.splitlines()) for end in (MET, NOT_MET))
+    return f"{met} of {met + missed} goals are met.\n\n{text}"
 
 
 def _cells(result: Mapping[str, Any], quick: bool) -> list[str]:
@@ -119,7 +115,7 @@ def _cells(result: Mapping[str, Any], quick: bool) -> list[str]:
     for sign, key in (("≥", "at_least"), ("≤", "at_most")):
         if result[key] is not None:
             goal = f"{sign} {result[key]:g} {result['unit']}".strip()
-    verdict = "" if quick or result["met"] is None else "met" if result["met"] else "**not met**"
+    verdict = "" if quick or result["met"] is None else MET if result["met"] else NOT_MET
     return [result["what"], sides, value, goal, verdict]
 
 
@@ -128,8 +124,13 @@ def number(value: float) -> str:
     return f"{value:,.0f}" if abs(value) >= 100 else f"{value:.3g}"
 
 
-def write_page(page: Path, text: str) -> None:
-    """Put the table between the two marker comments of a page.
+def write_page(page: Path, topics: Mapping[str, Mapping[str, Any]], titles: Mapping[str, str]) -> None:
+    """Put topics' sections between the two marker comments of a page; those of other topics stay as they are.
+
+    Args:
+        page: the file.
+        topics: as for `table`.
+        titles: as for `table`.
 
     Raises:
         ValueError: the page has not both markers once each.
@@ -138,5 +139,8 @@ def write_page(page: Path, text: str) -> None:
     if content.count(BEGIN) != 1 or content.count(END) != 1:
         raise ValueError(f"{page} needs each marker once: {BEGIN} and {END}")
     before, _, rest = content.partition(BEGIN)
-    after = rest.partition(END)[2]
+    old, _, after = rest.partition(END)
+    sections = dict(part.partition("\n")[::2] for part in old.split(f"\n{TITLE}")[1:])
+    sections |= {titles[name]: _section(topic) for name, topic in topics.items()}
+    text = _joined({title: sections[title].strip() for title in titles.values() if title in sections})
     page.write_text(f"{before}{BEGIN}\n\n{text}\n{END}{after}", encoding="utf-8")
