@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import re
 import shlex
+import sys
 from pathlib import Path
 
 import pytest
@@ -13,6 +14,7 @@ from helpers import run_python
 
 import algebraset
 from algebraset import sample_seed
+from algebraset.cli import parse
 
 GENERATOR = """
 from algebraset import Reject
@@ -211,3 +213,19 @@ def test_output_does_not_depend_on_string_hashing(folder):
     cli(folder, "run", "--configfile", path, PYTHONHASHSEED="3")
     outputs.add((folder / "out" / "train_raw.txt").read_text().splitlines()[0])
     assert len(outputs) == 1
+
+
+def test_a_reader_that_has_seen_enough_is_no_error_of_a_sample(folder, monkeypatch):
+    monkeypatch.chdir(folder)
+    monkeypatch.setattr(sys, "argv", ["algebraset", "preview", "--configfile", config(folder)])
+    args, seen = parse(), []
+
+    def write(text):
+        seen.append(text)
+        if "#" in text:  # a sample
+            raise BrokenPipeError
+
+    with monkeypatch.context() as patched, pytest.raises(BrokenPipeError):
+        patched.setattr(sys.stdout, "write", write)
+        args.verb(args)
+    assert sum("#" in text for text in seen) == 1

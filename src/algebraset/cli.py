@@ -97,11 +97,14 @@ def preview(args: argparse.Namespace) -> int:
                 draw = draw_sample(recipe, split, index)
                 try:
                     strings = [nested_string(value, recipe.leaf_to_text) for value in (draw.problem, draw.answer)]
-                    print(f"  {text_line(*strings) if recipe.save_text else json_line(*strings)}")
-                    if recipe.check is not None and not recipe.check(draw.problem, draw.answer):
-                        raise SampleError("check returned false: the answer is wrong")
+                    line = text_line(*strings) if recipe.save_text else json_line(*strings)
+                    right = recipe.check is None or recipe.check(draw.problem, draw.answer)
                 except (Exception, SystemExit) as error:
                     raise sample_error(recipe, split, index, draw.attempt, error) from error
+                print(f"  {line}")  # what cannot be printed is no fault of the sample
+                if not right:
+                    wrong = SampleError("check returned false: the answer is wrong")
+                    raise sample_error(recipe, split, index, draw.attempt, wrong)
             if shown:
                 pace = (perf_counter() - begin) / shown
                 print(f"  {1000 * pace:.2f} ms a sample: about {_duration(pace * num_samples)} on one core")
