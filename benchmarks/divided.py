@@ -10,7 +10,7 @@ from typing import Any
 
 from benchmarks.harness import ROOT, WORKERS, execute, run, scratch
 
-GENERATOR = "generator and seed, by the clock around them"
+GENERATOR = "generator, by the clock around it"
 
 BATCHES = 6
 """Batches of the workflow's dataset, three on each core."""
@@ -62,7 +62,7 @@ def run_pipeline(generator: str, count: int, save_dir: str) -> dict[str, float]:
     return {
         GENERATOR: own,
         "start of the workers, to the first samples": WORKERS * (reached["samples"] - started),
-        "text, JSON, statistics, writing, waiting": WORKERS * (reached["collecting"] - reached["samples"]) - own,
+        "seeds, text, JSON, statistics, writing, waiting": WORKERS * (reached["collecting"] - reached["samples"]) - own,
         "collecting, in one process": WORKERS * (finished - reached["collecting"]),
     }
 
@@ -105,7 +105,7 @@ def _divide(data: Path, count: int, finished: float) -> dict[str, float]:
         GENERATOR: own,
         "the first sample, before other jobs": WORKERS * (generate[0] - min(started.values())),
         "start of the generate jobs, to their first samples": starts,
-        "text, JSON, statistics, writing": samples - own,
+        "seeds, text, JSON, statistics, writing": samples - own,
         "between the jobs": WORKERS * (collect - generate[0]) - starts - samples - wait,
         "one core waiting for the last job": wait,
         "collecting": WORKERS * (made - collect),

@@ -18,7 +18,7 @@ CASES = {
 
 # What is on, of a recipe's fields: statistics, save_text, save_json.
 STAGES = {
-    "loop, JSON line, digest": (False, False, True),
+    "seed, loop, JSON line, digest": (False, False, True),
     "text line": (False, True, True),
     "statistics": (True, True, True),
 }

@@ -189,6 +189,17 @@ def test_a_sample_that_fits_no_format_is_named_with_its_attempt(tmp_path, leaf):
     assert "index 1, attempt 1" in text and str(sample_seed(42, "train", 1, 1)) in text
 
 
+@pytest.mark.parametrize(
+    ("identity", "what"), [(7, "canonical must return a string, not int"), ("\ud800", "surrogate")]
+)
+def test_a_canonical_form_that_cannot_be_compared_names_the_sample(tmp_path, identity, what):
+    def canonical(problem):
+        return identity if problem == [1] else "others"
+
+    text = failure(tmp_path, from_index(1, lambda seed: ([1], 1)), None, canonical=canonical)
+    assert what in text and "index 1" in text
+
+
 def test_deep_nesting_names_the_sample(tmp_path):
     text = failure(tmp_path, from_index(1, lambda seed: ([[[1]]], 1)))
     assert "two levels" in text and "index 1" in text
