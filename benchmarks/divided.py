@@ -57,12 +57,14 @@ def run_pipeline(generator: str, count: int, save_dir: str) -> dict[str, float]:
     ):
         whole.run()
     finished = time.perf_counter()
+    own, longest = _generator_seconds(Path(save_dir), count)
     # The worker that does not try the first sample imports SymPy in its first call: the longest, and part of the start.
-    own = _generator_seconds(Path(save_dir), count, longest=False)
+    own -= longest
+    samples = WORKERS * (reached["collecting"] - reached["samples"]) - longest
     return {
         GENERATOR: own,
-        "start of the workers, to the first samples": WORKERS * (reached["samples"] - started),
-        "seeds, text, JSON, statistics, writing, waiting": WORKERS * (reached["collecting"] - reached["samples"]) - own,
+        "start of the workers, to the first samples": WORKERS * (reached["samples"] - started) + longest,
+        "seeds, text, JSON, statistics, writing, waiting": samples - own,
         "collecting, in one process": WORKERS * (finished - reached["collecting"]),
     }
 
@@ -99,7 +101,7 @@ def _divide(data: Path, count: int, finished: float) -> dict[str, float]:
     samples = sum(clock["finished"] - clock["started"] for clock in clocks)
     ends = sorted(clock["finished"] for clock in clocks)
     made = (logs / "manifest.tsv").stat().st_mtime  # Snakemake writes it when the last job has ended
-    own, wait = _generator_seconds(data, count), ends[-1] - ends[-WORKERS]
+    (own, _), wait = _generator_seconds(data, count), ends[-1] - ends[-WORKERS]
     starts = sum(clock["started"] for clock in clocks) - sum(generate)
     return {
         GENERATOR: own,
@@ -118,7 +120,7 @@ def _clock(sidecar: Path) -> dict[str, float]:
         return json.loads(file.readline())["timing"]
 
 
-def _generator_seconds(data: Path, count: int, longest: bool = True) -> float:
-    """Return the seconds of all calls of the generator, or all but the longest, by what the clock said around each."""
+def _generator_seconds(data: Path, count: int) -> tuple[float, float]:
+    """Return the seconds of all calls of the generator and of the longest, by what the clock said around each."""
     timing = json.loads((data / "statistics.json").read_text())["timing"]["train"]["generation_time"]
-    return count * timing["mean"] - (0 if longest else timing["max"])
+    return count * timing["mean"], timing["max"]

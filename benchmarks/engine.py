@@ -114,7 +114,8 @@ def ours(**dataset: Any) -> float:
 
     from algebraset import DatasetPipeline
 
-    return seconds(DatasetPipeline(**_arguments(**dataset)).run)
+    arguments = _arguments(**dataset)
+    return seconds(lambda: DatasetPipeline(**arguments).run())
 
 
 def theirs(**dataset: Any) -> float:

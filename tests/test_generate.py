@@ -193,11 +193,14 @@ def test_a_sample_that_fits_no_format_is_named_with_its_attempt(tmp_path, leaf):
     ("identity", "what"), [(7, "canonical must return a string, not int"), ("\ud800", "surrogate")]
 )
 def test_a_canonical_form_that_cannot_be_compared_names_the_sample(tmp_path, identity, what):
-    def canonical(problem):
-        return identity if problem == [1] else "others"
+    bad = sample_seed(42, "train", 1)
 
-    text = failure(tmp_path, from_index(1, lambda seed: ([1], 1)), None, canonical=canonical)
-    assert what in text and "index 1" in text
+    def canonical(seed):
+        return identity if seed == bad else str(seed)
+
+    for leakage in ("report", "reject"):  # found after all samples of a chunk, or in the middle of one
+        text = failure(tmp_path / leakage, lambda seed: (seed, 1), None, canonical=canonical, leakage=leakage)
+        assert what in text and "index 1" in text
 
 
 def test_deep_nesting_names_the_sample(tmp_path):

@@ -43,7 +43,13 @@ def run_verb(args: argparse.Namespace) -> int:
 def sample(args: argparse.Namespace) -> int:
     """Print one sample with its seed, statistics and time."""
     from algebraset.formats import json_line, nested_string, text_line
-    from algebraset.generate import draw_sample, load_recipe, require_function_of_seed, sample_error
+    from algebraset.generate import (
+        draw_sample,
+        load_recipe,
+        require_function_of_seed,
+        sample_error,
+        sample_problem_digest,
+    )
     from algebraset.seeds import sample_seed
     from algebraset.statistics import SplitStatistics, dump_json
 
@@ -65,6 +71,7 @@ def sample(args: argparse.Namespace) -> int:
         check = "not configured" if recipe.check is None else bool(recipe.check(draw.problem, draw.answer))
     except (Exception, SystemExit) as error:
         raise sample_error(recipe, args.split, args.index, draw.attempt, error) from error
+    sample_problem_digest(recipe, args.split, args.index, draw)  # an error where the problem cannot be compared
     print(line)
     print(f"problem     {_indented(draw.problem)}")
     print(f"answer      {_indented(draw.answer)}")

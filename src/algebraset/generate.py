@@ -10,7 +10,7 @@ import shlex
 import sys
 import traceback
 from collections import Counter
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from time import perf_counter
@@ -71,7 +71,7 @@ class Draw(NamedTuple):
     problem: Any
     answer: Any
     attempt: int
-    seconds: float  # of all attempts
+    seconds: float  # of all attempts; the seed of the first was made before
     rejected: Sequence[str]  # reasons
     timeouts: Sequence[int]  # attempts
 
@@ -248,44 +248,61 @@ def _make_samples(recipe: Recipe, split: str, start: int, stop: int, probe: bool
             lines.append(f'{{"problem": {problem_json}, "answer": {answer_json}}}\n')
         except (Exception, SystemExit) as error:
             raise sample_error(recipe, split, index, attempt, error) from error
+    if limits.watchdog is not None:
+        limits.watchdog.stop()  # what follows is of all samples, and not the last one's time
+    try:
+        # All digests at the end, as all seeds at the start: a cheap generator runs faster than by turns with them.
+        digests = b"".join(map(problem_digest, identities))
+    except (TypeError, UnicodeEncodeError) as error:  # no string, or half of a surrogate pair
+        raise _first_error(recipe, split, start, later, identities, _require_identity) from error
+    del identities
     text_block, json_block = "".join(text), "".join(lines)
     # One look at all lines takes a tenth of the time of a look at each.
     if save_text and is_ambiguous(text_block, json_block, len(lines)):
-        raise _misfit(recipe, split, start, lines, identities, later)
+        raise _first_error(recipe, split, start, later, lines, _require_line_of_text)
     try:
-        # All digests at the end, as all seeds at the start: with a cheap generator, 5 % faster than by turns with it.
-        digests = b"".join(map(problem_digest, identities))
         content = (text_block.encode(), json_block.encode() if recipe.save_json else b"", digests)
-    except (UnicodeEncodeError, AttributeError) as error:  # half of a surrogate pair, or no string
-        raise _misfit(recipe, split, start, lines, identities, later) from error
+    except UnicodeEncodeError as error:
+        raise _first_error(recipe, split, start, later, lines, str.encode) from error
     return Samples(*content, statistics, rejected, timeouts, Timing(seconds), stop - start)
 
 
-def _misfit(
-    recipe: Recipe, split: str, start: int, lines: Sequence[str], identities: Sequence[str], later: Mapping[int, int]
+def _first_error(
+    recipe: Recipe,
+    split: str,
+    start: int,
+    later: Mapping[int, int],
+    values: Iterable[Any],
+    require: Callable[[Any], Any],
 ) -> SampleError:
-    """Return the error for the first sample that does not fit the formats.
+    """Return the error for the first sample that does not fit.
 
     Args:
         recipe: the dataset's functions and settings.
         split: name of the split.
         start: index of the first sample.
-        lines: the samples' lines of JSON.
-        identities: what their problems are compared by.
         later: the attempt that was taken, by index, where it is not the first.
+        values: a value of each sample; one of them does not fit.
+        require: raises `FormatError` or `UnicodeEncodeError` for that.
     """
-    for index, (line, identity) in enumerate(zip(lines, identities, strict=True), start):
-        sample = json.loads(line)
+    for index, value in enumerate(values, start):
         try:
-            line.encode()
-            if recipe.save_text:
-                text_line(sample["problem"], sample["answer"])
-            if not isinstance(identity, str):
-                raise FormatError(f"canonical must return a string, not {type(identity).__name__}")
-            problem_digest(identity)
+            require(value)
         except (FormatError, UnicodeEncodeError) as error:
             return sample_error(recipe, split, index, later.get(index, 0), error)
-    raise AssertionError("all lines together do not fit the formats, and each of them does")
+    raise AssertionError("all samples together do not fit, and each of them does")
+
+
+def _require_line_of_text(line_of_json: str) -> None:
+    sample = json.loads(line_of_json)
+    text_line(sample["problem"], sample["answer"])
+
+
+def _require_identity(identity: Any) -> bytes:
+    """Return the digest of what a problem is compared by."""
+    if not isinstance(identity, str):
+        raise FormatError(f"canonical must return a string, not {type(identity).__name__}")
+    return problem_digest(identity)
 
 
 def draw_sample(recipe: Recipe, split: str, index: int, limits: Limits = NO_LIMITS, first: int = 0) -> Draw:
@@ -360,7 +377,7 @@ def _all_rejected(recipe: Recipe, split: str, index: int, reasons: list[str], nu
 def problem_digest(text: str) -> bytes:
     """Return the digest by which two problems are taken for the same."""
     digest = _EMPTY_DIGEST.copy()
-    digest.update(text.encode())
+    digest.update(str.encode(text))  # TypeError for all but strings
     return digest.digest()
 
 
@@ -376,7 +393,7 @@ def sample_problem_digest(recipe: Recipe, split: str, index: int, draw: Draw) ->
 def _digest_of(recipe: Recipe, split: str, index: int, attempt: int, problem: Any) -> bytes:
     try:
         if recipe.canonical is not None:
-            return problem_digest(recipe.canonical(problem))
+            return _require_identity(recipe.canonical(problem))
         return problem_digest(json_text(nested_string(problem, recipe.leaf_to_text)))
     except Exception as error:
         raise sample_error(recipe, split, index, attempt, error) from error
