@@ -12,12 +12,14 @@ from itertools import combinations
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from sympy.polys.domains import RR
 from sympy.polys.rings import PolyElement
 
 from algebraset.samplers import monomials as monomials_module
 from algebraset.samplers.monomials import MonomialChooser, count_monomials, monomials_of_degree, random_monomial
 from algebraset.samplers.sympy_polynomials import (
     PolynomialSampler,
+    _raw_mpf,
     compute_matrix_max_coefficient,
     compute_max_coefficient,
 )
@@ -421,3 +423,9 @@ def test_rings_are_shared_and_symbols_may_be_a_sequence():
 def test_randbelow_is_in_range(n, seed):
     random.seed(seed)
     assert 0 <= monomials_module.randbelow(n) < n
+
+
+@given(st.floats(allow_nan=False, allow_infinity=False))
+def test_real_coefficients_are_made_as_sympy_makes_them(value):
+    ours, theirs = _raw_mpf(value), RR(value)._mpf_
+    assert (ours, [type(part) for part in ours]) == (theirs, [type(part) for part in theirs])
