@@ -58,12 +58,13 @@ def run_pipeline(generator: str, count: int, save_dir: str) -> dict[str, float]:
         whole.run()
     finished = time.perf_counter()
     own, longest = _generator_seconds(Path(save_dir), count)
-    # The worker that does not try the first sample imports SymPy in its first call: the longest, and part of the start.
+    # The worker that does not try the first sample imports SymPy in its first call, the longest. That is part of the
+    # start: the other one imports it at the same time.
     own -= longest
-    samples = WORKERS * (reached["collecting"] - reached["samples"]) - longest
+    samples = WORKERS * (reached["collecting"] - reached["samples"])
     return {
         GENERATOR: own,
-        "start of the workers, to the first samples": WORKERS * (reached["samples"] - started) + longest,
+        "start of the workers, to the first samples": WORKERS * (reached["samples"] - started),
         "seeds, text, JSON, statistics, writing, waiting": samples - own,
         "collecting, in one process": WORKERS * (finished - reached["collecting"]),
     }

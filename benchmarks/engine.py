@@ -18,8 +18,8 @@ from benchmarks.harness import WORKERS, Options, Result, alternate, compare, run
 LIMITS = {
     "sums": (2_000_000, 0.45),
     "addition": (60_000, None),
-    "ten_additions": (16_000, 0.90),
-    "factorization": (70_000, 0.90),
+    "ten_additions": (32_000, 0.90),
+    "factorization": (140_000, 0.90),
 }
 
 
