@@ -14,8 +14,8 @@ from benchmarks import divided, generators
 from benchmarks.harness import WORKERS, Options, Result, alternate, compare, run, scratch, seconds
 
 # generator: samples, at least so much of the limit. There are goals for generators of about a millisecond and more and
-# for the cheapest; an addition takes half a millisecond. Where the goal is 0.90, a run takes long
-# enough for the start of the workers, a second where they import SymPy, to be little of it.
+# for the cheapest; an addition takes half a millisecond. Where the goal is 0.90, a run takes long enough for the start
+# of the workers, a second where they import SymPy, to be little of it.
 LIMITS = {
     "sums": (2_000_000, 0.45),
     "addition": (60_000, None),
