@@ -293,21 +293,12 @@ def _digests(dataset: Mapping[str, Any], split: str) -> Iterator[bytes]:
 def _copy(path: Path, output: Any, known: Mapping[str, Any], buffers: Sequence[memoryview], hashing: Executor) -> bool:
     """Append a file to another; return whether it has the known size and checksum."""
     digest, size = hashlib.sha256(), 0
-    updates: deque[Future[None]] = deque()
     try:
-        for block in _blocks(path, buffers):
-            if known["bytes"] < HANDED_OVER:
-                digest.update(block)
-            else:
-                updates.append(hashing.submit(digest.update, block))
+        for block in _hashed(path, digest, buffers, hashing if known["bytes"] >= HANDED_OVER else None):
             output.write(block)
             size += len(block)
-            if len(updates) == len(buffers):  # the oldest one's buffer is read to next
-                updates.popleft().result()
     except FileNotFoundError:
         return False
-    for update in updates:
-        update.result()
     return size == known["bytes"] and digest.hexdigest() == known["sha256"]
 
 
@@ -320,12 +311,26 @@ def _buffer() -> memoryview:
     return memoryview(mmap.mmap(-1, BLOCK))
 
 
-def _blocks(path: Path, buffers: Sequence[memoryview]) -> Iterator[memoryview]:
-    """Read a file into the buffers by turns; a block is there until its buffer's next turn."""
+def _hashed(path: Path, digest: Any, buffers: Sequence[memoryview], hashing: Executor | None) -> Iterator[memoryview]:
+    """Read a file block by block into the buffers by turns, and add it to a digest, complete at the end.
+
+    A block is there until its buffer's next turn. Where `hashing` is a thread, it hashes a block while the caller uses
+    it and the next one is read.
+    """
+    updates: deque[Future[None]] = deque()
     turns = cycle(buffers)
     with open(path, "rb", buffering=0) as file, naming(path):
         while size := file.readinto(buffer := next(turns)):
-            yield buffer[:size]
+            block = buffer[:size]
+            if hashing is None:
+                digest.update(block)
+            else:
+                updates.append(hashing.submit(digest.update, block))
+            yield block
+            if len(updates) == len(buffers):  # the oldest one's buffer is read to next
+                updates.popleft().result()
+        for update in updates:
+            update.result()
 
 
 def _raise(problems: list[str], what: str) -> None:
@@ -347,10 +352,10 @@ def _remove_leftovers(folder: Path) -> None:
 
 def _describe(path: Path) -> dict[str, Any]:
     digest, size, lines = hashlib.sha256(), 0, 0
-    for block in _blocks(path, [_buffer()]):
-        digest.update(block)
-        size += len(block)
-        lines += block.tobytes().count(b"\n")  # a copy, since memory views cannot count
+    with ThreadPoolExecutor(1) as hashing:
+        for block in _hashed(path, digest, [_buffer(), _buffer()], hashing):
+            size += len(block)
+            lines += block.tobytes().count(b"\n")  # a copy, since memory views cannot count
     return {"bytes": size, "lines": lines, "sha256": digest.hexdigest()}
 
 

@@ -14,6 +14,7 @@ from array import array
 from collections import Counter
 from collections.abc import Iterable, Iterator, Mapping, Sequence, Set
 from contextlib import ExitStack
+from io import BytesIO
 from itertools import combinations
 from pathlib import Path
 from struct import iter_unpack
@@ -144,13 +145,14 @@ def _scatter(pieces: Iterable[bytes], folder: Path, name: str, level: int, num_f
     with ExitStack() as stack:
         files = [stack.enter_context(open(path, "wb", buffering=BUFFER)) for path in paths]
         for piece in pieces:
-            buckets: list[list[bytes]] = [[] for _ in range(num_files)]
-            add = [buckets[byte * num_files >> 8].append for byte in range(256)]
+            # Not lists: all digests of a piece, as objects, are more than a processor's cache holds.
+            buckets = [BytesIO() for _ in range(num_files)]
+            add = [buckets[byte * num_files >> 8].write for byte in range(256)]
             digests = iter_unpack(f"{DIGEST_SIZE}s", piece)
             for byte, (digest,) in zip(piece[level::DIGEST_SIZE], digests, strict=True):
                 add[byte](digest)
             for file, bucket in zip(files, buckets, strict=True):
-                file.write(b"".join(bucket))
+                file.write(bucket.getbuffer())
     return paths
 
 
