@@ -31,6 +31,10 @@ SIGNIFICANT_BITS = 10
 """What a value is rounded to (towards zero) beyond `MAX_DISTINCT`: a relative error below 2**-9."""
 
 
+MAX_PENDING = 2 * MAX_DISTINCT
+"""Up to so many values of a metric wait to be added up together: more than a chunk's, so that these are at once."""
+
+
 class BaseStatisticsCalculator(ABC):
     """Base class for statistics written as a class: a callable `(problem, answer) -> numbers`."""
 
@@ -91,7 +95,7 @@ class IncrementalStatistics:
                 self._is_float = True
         pending = self._pending
         pending.append(value)
-        if len(pending) > MAX_DISTINCT:
+        if len(pending) > MAX_PENDING:
             self._flush()
 
     def update_batch(self, values: Iterable[Any]) -> None:
@@ -208,8 +212,11 @@ class IncrementalStatistics:
         elif self._rounded and not rounded:
             values = _round_all(values)
         histogram = self._histogram
-        for value, times in values.items():
-            histogram[value] = histogram.get(value, 0) + times
+        if not histogram:
+            histogram.update(values)
+        else:
+            for value, times in values.items():
+                histogram[value] = histogram.get(value, 0) + times
         if not self._rounded and len(histogram) > MAX_DISTINCT:
             self._histogram, self._rounded = _round_all(histogram), True
 
