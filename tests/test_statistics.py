@@ -155,7 +155,7 @@ def test_any_partition_and_merge_order_gives_the_same_bytes(values, rng):
 @settings(max_examples=100, deadline=None)
 @given(st.lists(moderate | special, max_size=60), st.integers(1, 12), st.randoms(use_true_random=False))
 def test_partition_does_not_show_beyond_the_limit_of_distinct_values_either(values, limit, rng):
-    with patch("algebraset.statistics.MAX_DISTINCT", limit):
+    with patch.multiple("algebraset.statistics", MAX_DISTINCT=limit, MAX_PENDING=limit):
         whole = accumulate(values)
         expected = dump_json(whole.get_statistics())
         parts = [accumulate(group) for group in divide(values, rng)]
@@ -170,7 +170,7 @@ def test_partition_does_not_show_beyond_the_limit_of_distinct_values_either(valu
 @settings(max_examples=100, deadline=None)
 @given(st.lists(anything, min_size=1, max_size=60), st.integers(1, 5))
 def test_rounded_quantiles_are_within_the_documented_error(values, limit):
-    with patch("algebraset.statistics.MAX_DISTINCT", limit):
+    with patch.multiple("algebraset.statistics", MAX_DISTINCT=limit, MAX_PENDING=limit):
         result = accumulate(values).get_statistics()
     numbers = [exact(value) for value in values]
     for percent in QUANTILES:
