@@ -109,6 +109,7 @@ def count(samples: int) -> float:
     """Return the seconds of counting duplicates among random digests, without those of making them."""
     from algebraset.duplicates import count_duplicates
     from algebraset.generate import DIGEST_SIZE
+    from algebraset.shards import BLOCK
 
     piece = 10_000
     with scratch() as folder:
@@ -117,7 +118,7 @@ def count(samples: int) -> float:
             for _ in range(samples // piece):
                 file.write(os.urandom(DIGEST_SIZE * piece))
         with open(digests, "rb") as file:
-            pieces = iter(lambda: file.read(DIGEST_SIZE * piece), b"")
+            pieces = iter(lambda: file.read(BLOCK), b"")  # as the job reads them
             return seconds(lambda: count_duplicates({"train": pieces}, {"train": samples}, folder))
 
 
