@@ -29,6 +29,9 @@ PART_SIZE = 16_000
 BUFFER = 1 << 13
 """Bytes that each open file buffers; by default it would be a block of the file system, which may be megabytes."""
 
+PIECE = 1 << 20
+"""Bytes of digests to scatter at a time, so that each file gets many of them at once."""
+
 FILES = 128
 """Most files to scatter a split to, open at the same time; some systems allow a process 256."""
 
@@ -144,7 +147,7 @@ def _scatter(pieces: Iterable[bytes], folder: Path, name: str, level: int, num_f
     paths = [folder / f"{name}.{number}" for number in range(num_files)]
     with ExitStack() as stack:
         files = [stack.enter_context(open(path, "wb", buffering=BUFFER)) for path in paths]
-        for piece in pieces:
+        for piece in _gathered(pieces):
             # Not lists: all digests of a piece, as objects, are more than a processor's cache holds.
             buckets = [BytesIO() for _ in range(num_files)]
             add = [buckets[byte * num_files >> 8].write for byte in range(256)]
@@ -154,6 +157,19 @@ def _scatter(pieces: Iterable[bytes], folder: Path, name: str, level: int, num_f
             for file, bucket in zip(files, buckets, strict=True):
                 file.write(bucket.getbuffer())
     return paths
+
+
+def _gathered(pieces: Iterable[bytes]) -> Iterator[bytes]:
+    """Join pieces to some of at least `PIECE` bytes, but for the last: those of small batches are small."""
+    waiting: list[bytes] = []
+    size = 0
+    for piece in pieces:
+        waiting.append(piece)
+        size += len(piece)
+        if size >= PIECE:
+            yield b"".join(waiting)
+            waiting, size = [], 0
+    yield b"".join(waiting)
 
 
 def each_digest(pieces: Iterable[bytes]) -> Iterator[bytes]:

@@ -30,9 +30,8 @@ MAX_DISTINCT = 4096
 SIGNIFICANT_BITS = 10
 """What a value is rounded to (towards zero) beyond `MAX_DISTINCT`: a relative error below 2**-9."""
 
-
 MAX_PENDING = 2 * MAX_DISTINCT
-"""Up to so many values of a metric wait to be added up together: more than a chunk's, so that these are at once."""
+"""Values of a metric that may wait to be added up together: more than a chunk has (`workers.MAX_CHUNK`)."""
 
 
 class BaseStatisticsCalculator(ABC):
