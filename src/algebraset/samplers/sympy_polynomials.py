@@ -392,7 +392,7 @@ def compute_max_coefficient(poly: PolyElement) -> int | float:
         p = int(domain.characteristic())
         return max((int(c) % p for c in poly.values()), default=0)
     convert = int if domain.is_ZZ else float
-    return max((abs(convert(c)) for c in poly.values()), default=0)
+    return max(map(abs, map(convert, poly.values())), default=0)
 
 
 def compute_matrix_max_coefficient(matrix: np.ndarray) -> int | float:
