@@ -8,6 +8,7 @@ import json
 import random
 import re
 import sys
+import weakref
 from pathlib import Path
 
 import numpy as np
@@ -158,6 +159,32 @@ def test_statistics_that_are_no_numbers_name_sample_and_metric(tmp_path, value):
 
     text = failure(tmp_path, from_index(1, lambda seed: ([1], "bad")), statistics)
     assert "problem.size" in text and "index 1" in text and str(sample_seed(42, "train", 1)) in text
+
+
+class Leaf:
+    """A leaf that can be looked for: numbers and strings cannot."""
+
+    def __init__(self, seed: int) -> None:
+        self.seed = seed
+
+    def __str__(self) -> str:
+        return str(self.seed)
+
+
+def test_a_sample_is_freed_before_the_next_is_made(tmp_path):
+    leaves, alive = weakref.WeakSet(), []
+
+    def generate(seed):
+        alive.append(len(leaves))
+        problem, answer = Leaf(seed), Leaf(seed)
+        leaves.update((problem, answer))
+        return problem, [answer]
+
+    functions = {"check": lambda problem, answer: True, "canonical": str}
+    make(
+        tmp_path, generate, lambda problem, answer: {"size": 1}, num_train_samples=5, num_test_samples=0, **functions
+    ).run()
+    assert alive[2:] == [0] * 5  # the first sample was made twice before, to be compared
 
 
 def test_statistics_may_be_integers_beyond_4300_digits(tmp_path):

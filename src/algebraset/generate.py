@@ -228,8 +228,7 @@ def _make_samples(recipe: Recipe, split: str, start: int, stop: int, probe: bool
     leaf_to_text, save_text = recipe.leaf_to_text, recipe.save_text
     if probe and start < stop:
         require_function_of_seed(recipe, split, start, limits)
-    index = start - 1
-    # No enumerate, which would keep the sample.
+    index = start - 1  # no enumerate, which would keep the last sample
     for problem, answer, attempt, took, reasons, late in draw_samples(recipe, split, range(start, stop), limits):
         index += 1
         seconds.append(took)
@@ -250,7 +249,7 @@ def _make_samples(recipe: Recipe, split: str, start: int, stop: int, probe: bool
             lines.append(f'{{"problem": {problem_json}, "answer": {answer_json}}}\n')
         except (Exception, SystemExit) as error:
             raise sample_error(recipe, split, index, attempt, error) from error
-        # A sample that is kept while the next is made takes memory from it that the cores have in their caches.
+        # A sample that is kept while the next is made doubles the memory, and what is in the cores' caches goes unused.
         del problem, answer
     if limits.watchdog is not None:
         limits.watchdog.stop()  # what follows is of all samples, and not the last one's time
@@ -362,7 +361,7 @@ def draw_samples(
                 reasons.append("leak")
                 continue
             yield problem, answer, attempt, perf_counter() - begin, reasons, timeouts
-            del pair, problem, answer
+            del pair, problem, answer  # before the next is made; see `_make_samples`
             break
         else:
             raise _all_rejected(recipe, split, index, reasons, len(held_out))
