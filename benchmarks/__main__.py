@@ -18,6 +18,7 @@ TOPICS = {
     "sampler": "Samplers, one polynomial",
     "ground_types": "Ground types, one sample of a ready task",
     "per_sample": "Where the time goes, per sample",
+    "loop": "The loop that makes samples, against a bare loop in short turns",
     "engine": "Engine",
     "engine_workflow": "Engine, through the workflow",
     "calt": "Against calt-x",

@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 
 from benchmarks import __main__ as command
-from benchmarks import divided, engine, engine_workflow, harness, jobs, report, startup, workflow
+from benchmarks import divided, engine, engine_workflow, harness, jobs, loop, report, startup, workflow
 from benchmarks.harness import Result, alternate, compare
 
 
@@ -85,12 +85,13 @@ def test_topics_run_and_results_of_several_runs_make_one_table(
     for name in ("addition", "ten_additions"):  # their sampler is calt-x's
         monkeypatch.delitem(engine.LIMITS, name)
     monkeypatch.delitem(engine_workflow.GENERATORS, "ten_additions")
-    for topics in (["text", "per_sample", "engine"], ["engine_workflow", "collect"]):
+    monkeypatch.delitem(loop.CHUNKS, "ten_additions")
+    for topics in (["text", "per_sample", "loop", "engine"], ["engine_workflow", "collect"]):
         monkeypatch.setattr(sys, "argv", ["benchmarks", "--quick", *topics])
         assert command.main() == 0
     table = (tmp_path / "quick" / "table.md").read_text(encoding="utf-8")
     whole = json.loads((tmp_path / "quick" / "table.json").read_text())
-    assert list(whole) == ["text", "per_sample", "engine", "engine_workflow", "collect"]
+    assert list(whole) == ["text", "per_sample", "loop", "engine", "engine_workflow", "collect"]
     assert all(len(topic["results"]) > 5 for topic in whole.values())
     assert table in capsys.readouterr().out
 
