@@ -328,10 +328,12 @@ split_digests = st.dictionaries(st.sampled_from(["train", "test", "dev"]), st.li
 
 
 @settings(deadline=None, max_examples=60)
-@given(split_digests, st.integers(1, 7), st.sampled_from([1, 10, 1_000_000]), st.integers(1, 500))
-def test_duplicates_are_counted_exactly_in_one_part_or_many(tmp_path_factory, samples, piece, part_size, gathered):
+@given(split_digests, st.integers(1, 7), st.sampled_from([1, 10, 1_000_000]), st.integers(1, 40), st.integers(1, 500))
+def test_duplicates_are_counted_exactly_in_one_part_or_many(
+    tmp_path_factory, samples, piece, part_size, cached, gathered
+):
     scratch = tmp_path_factory.getbasetemp() / "digests"
-    with patch.multiple("algebraset.duplicates", PART_SIZE=part_size, PIECE=gathered):
+    with patch.multiple("algebraset.duplicates", PART_SIZE=part_size, CACHED=cached, PIECE=gathered):
         counts = count_duplicates(
             {split: pieces_of(digests, piece) for split, digests in samples.items()},
             {split: len(digests) for split, digests in samples.items()},

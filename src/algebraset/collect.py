@@ -345,7 +345,7 @@ def _raise(problems: list[str], what: str) -> None:
 
 def _remove_leftovers(folder: Path) -> None:
     """Remove what killed runs left under temporary names: the manifest is written last, when nobody needs them."""
-    patterns = (".*.[0-9]*.tmp", "shards/.*.[0-9]*.tmp", "shards/.digests-*", "shards/*/.*.part", "shards/*/.*.parts")
+    patterns = (".*.[0-9]*.tmp", "shards/.*.[0-9]*.tmp", "shards/*/.*.part", "shards/*/.*.parts")
     for path in [path for pattern in patterns for path in folder.glob(pattern)]:
         remove(path)
 

@@ -1,42 +1,40 @@
 """Duplicates: how many problems occur twice in a split, and how many are shared between splits.
 
 Problems are compared by 128-bit digests. These are counted in parts of `PART_SIZE` digests at most, so memory does not
-grow with the dataset (beyond 260 million samples it does, slowly: 10^9 take some 10 MB). More digests than one part
-holds are first scattered to temporary files by bits of their first byte, and where these hold more than a part by bits
-of their second (16 bytes a sample of disk). Equal digests stay together: where a great part of all samples is the same
-problem, so is their part.
+grow with the dataset (but for where the parts of a file begin: 10^9 samples take some 20 MB). More digests than one
+part holds are first scattered to parts of a temporary file by their first byte, and where such a part is still too
+large it is scattered again by the second (16 bytes a sample of disk). Equal digests stay together: where a great part
+of all samples is the same problem, so is their part.
 """
 
 from __future__ import annotations
 
-import tempfile
+import os
 from array import array
 from collections import Counter
 from collections.abc import Iterable, Iterator, Mapping, Sequence, Set
 from contextlib import ExitStack
 from io import BytesIO
-from itertools import combinations
+from itertools import accumulate, combinations, compress
 from pathlib import Path
 from struct import iter_unpack
-from typing import Any
+from tempfile import TemporaryFile
+from typing import IO, Any
 
 from algebraset.formats import naming
 from algebraset.generate import DIGEST_SIZE
 
-PART_SIZE = 16_000
-"""Digests counted at a time. So many fit into a processor's cache, where each takes half the time."""
+PART_SIZE = 65_536
+"""Digests in memory at a time."""
 
-BUFFER = 1 << 13
-"""Bytes that each open file buffers; by default it would be a block of the file system, which may be megabytes."""
+CACHED = 16_384
+"""Digests compared at a time. So many fit into a processor's cache, where each takes half the time."""
 
 PIECE = 1 << 20
-"""Bytes of digests to scatter at a time, so that each file gets many of them at once."""
-
-FILES = 128
-"""Most files to scatter a split to, open at the same time; some systems allow a process 256."""
+"""Bytes of digests to scatter at a time, so that each part gets many of them at once."""
 
 LEVELS = 2
-"""How often digests are scattered at most: up to PART_SIZE * FILES**LEVELS samples parts do not grow."""
+"""How often digests are scattered at most: up to PART_SIZE * 256**LEVELS samples parts do not grow."""
 
 
 def count_duplicates(
@@ -61,8 +59,8 @@ def count_duplicates(
         _count({split: b"".join(pieces) for split, pieces in digests.items()}, found)
         return found
     scratch.mkdir(parents=True, exist_ok=True)
-    with naming(scratch), tempfile.TemporaryDirectory(dir=scratch, prefix=".digests-") as folder:
-        _count_scattered(digests, sum(num_samples.values()), Path(folder), found, 0)
+    with naming(scratch):
+        _count_scattered(digests, sum(num_samples.values()), scratch, found, 0)
     return found
 
 
@@ -90,22 +88,33 @@ def _count(digests: Mapping[str, bytes], found: dict[str, dict[str, Any]]) -> No
     be looked at whole.
     """
     halves = {split: array("Q", content)[::2] for split, content in digests.items()}
-    different = {split: set(values) for split, values in halves.items()}
     repeated: set[int] = set()
-    for split, values in halves.items():
-        if len(different[split]) < len(values):
+    # By a byte that no digests were scattered by.
+    keys = {split: content[LEVELS::DIGEST_SIZE] for split, content in digests.items()}
+    slices = -(-sum(map(len, keys.values())) // CACHED)
+    for number in range(slices):
+        chosen = bytes(byte * slices >> 8 == number for byte in range(256))
+        selected = {split: list(compress(halves[split], keys[split].translate(chosen))) for split in digests}
+        repeated |= _repeated(selected)
+    if repeated:
+        _count_whole({split: _with_halves(digests[split], halves[split], repeated) for split in digests}, found)
+
+
+def _repeated(values: Mapping[str, Sequence[int]]) -> set[int]:
+    """Return what occurs more than once, in one split or in two."""
+    different = {split: set(sequence) for split, sequence in values.items()}
+    repeated: set[int] = set()
+    for split, sequence in values.items():
+        if len(different[split]) < len(sequence):
             once = different[split].copy()
-            for half in values:
-                if half in once:
-                    once.remove(half)
+            for value in sequence:
+                if value in once:
+                    once.remove(value)
                 else:
-                    repeated.add(half)
-            del once
+                    repeated.add(value)
     for one, other in combinations(different.values(), 2):
         repeated |= one & other
-    if repeated:
-        del different
-        _count_whole({split: _with_halves(digests[split], halves[split], repeated) for split in digests}, found)
+    return repeated
 
 
 def _with_halves(content: bytes, halves: Sequence[int], wanted: Set[int]) -> list[bytes]:
@@ -122,41 +131,58 @@ def _count_whole(samples: Mapping[str, list[bytes]], found: dict[str, dict[str, 
 
 
 def _count_scattered(
-    digests: Mapping[str, Iterable[bytes]], count: int, folder: Path, found: dict[str, dict[str, Any]], level: int
+    digests: Mapping[str, Iterable[bytes]], count: int, scratch: Path, found: dict[str, dict[str, Any]], level: int
 ) -> None:
-    """Scatter `count` digests to files, and count the duplicates of each file."""
-    num_files = min(FILES, 1 << (2 * count // PART_SIZE).bit_length())  # a power of two, to share bits out evenly
-    scattered = [_scatter(pieces, folder, f"{split}.{level}", level, num_files) for split, pieces in digests.items()]
-    for paths in zip(*scattered, strict=True):
-        part = dict(zip(digests, paths, strict=True))
-        size = sum(path.stat().st_size for path in paths) // DIGEST_SIZE
-        if size > PART_SIZE and level + 1 < LEVELS:
-            _count_scattered({split: _pieces(path) for split, path in part.items()}, size, folder, found, level + 1)
-        else:
-            _count({split: path.read_bytes() for split, path in part.items()}, found)
-        for path in paths:
-            path.unlink()
-
-
-def _pieces(path: Path) -> Iterator[bytes]:
-    with open(path, "rb") as file:
-        yield from iter(lambda: file.read(DIGEST_SIZE * 32_768), b"")
-
-
-def _scatter(pieces: Iterable[bytes], folder: Path, name: str, level: int, num_files: int) -> list[Path]:
-    paths = [folder / f"{name}.{number}" for number in range(num_files)]
+    """Scatter `count` digests to parts, and count the duplicates of each part."""
+    num_parts = min(256, 1 << (count // CACHED).bit_length())  # a power of two, to share bytes out evenly
     with ExitStack() as stack:
-        files = [stack.enter_context(open(path, "wb", buffering=BUFFER)) for path in paths]
+        scattered = {
+            split: _Scattered(pieces, stack.enter_context(TemporaryFile(dir=scratch)), level, num_parts)
+            for split, pieces in digests.items()
+        }
+        for number in range(num_parts):
+            size = sum(parts.size(number) for parts in scattered.values()) // DIGEST_SIZE
+            part = {split: parts.pieces(number) for split, parts in scattered.items()}
+            if size > PART_SIZE and level + 1 < LEVELS:
+                _count_scattered(part, size, scratch, found, level + 1)
+            else:
+                _count({split: b"".join(pieces) for split, pieces in part.items()}, found)
+
+
+class _Scattered:
+    """Digests in a file, in parts by one of their bytes.
+
+    Args:
+        pieces: the digests.
+        file: an empty file to write and read.
+        level: the byte to go by.
+        num_parts: how many parts, a power of two up to 256.
+    """
+
+    def __init__(self, pieces: Iterable[bytes], file: IO[bytes], level: int, num_parts: int) -> None:
+        self._file = file
+        self._pieces: list[tuple[int, array[int]]] = []  # each one's place in the file, and where its parts begin there
+        place = 0
         for piece in _gathered(pieces):
             # Not lists: all digests of a piece, as objects, are more than a processor's cache holds.
-            buckets = [BytesIO() for _ in range(num_files)]
-            add = [buckets[byte * num_files >> 8].write for byte in range(256)]
+            parts = [BytesIO() for _ in range(num_parts)]
+            add = [parts[byte * num_parts >> 8].write for byte in range(256)]
             digests = iter_unpack(f"{DIGEST_SIZE}s", piece)
             for byte, (digest,) in zip(piece[level::DIGEST_SIZE], digests, strict=True):
                 add[byte](digest)
-            for file, bucket in zip(files, buckets, strict=True):
-                file.write(bucket.getbuffer())
-    return paths
+            file.write(b"".join([part.getbuffer() for part in parts]))
+            self._pieces.append((place, array("I", accumulate([part.tell() for part in parts], initial=0))))
+            place += len(piece)
+        file.flush()
+
+    def size(self, number: int) -> int:
+        """Return the bytes of a part."""
+        return sum(starts[number + 1] - starts[number] for _, starts in self._pieces)
+
+    def pieces(self, number: int) -> Iterator[bytes]:
+        """Yield what each piece has of a part."""
+        for place, starts in self._pieces:
+            yield os.pread(self._file.fileno(), starts[number + 1] - starts[number], place + starts[number])
 
 
 def _gathered(pieces: Iterable[bytes]) -> Iterator[bytes]:
