@@ -53,7 +53,7 @@ def run_pipeline(generator: str, count: int, save_dir: str) -> dict[str, float]:
     started = time.perf_counter()
     with (
         patch.object(Pace, "record", noting("samples", Pace.record)),
-        patch.object(steps, "concatenate", noting("collecting", steps.concatenate)),
+        patch.object(steps, "_collect", noting("collecting", steps._collect)),
     ):
         whole.run()
     finished = time.perf_counter()
@@ -66,7 +66,7 @@ def run_pipeline(generator: str, count: int, save_dir: str) -> dict[str, float]:
         GENERATOR: own,
         "start of the workers, to the first samples": WORKERS * (reached["samples"] - started),
         "seeds, text, JSON, statistics, writing, waiting": samples - own,
-        "collecting, in one process": WORKERS * (finished - reached["collecting"]),
+        "collecting": WORKERS * (finished - reached["collecting"]),
     }
 
 

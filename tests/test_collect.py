@@ -21,7 +21,14 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from algebraset import ShardError
-from algebraset.collect import _covered, concatenate, merge_statistics, statistics_digest, write_manifest
+from algebraset.collect import (
+    _covered,
+    concatenate,
+    describe_files,
+    merge_statistics,
+    statistics_digest,
+    write_manifest,
+)
 from algebraset.duplicates import count_duplicates
 from algebraset.statistics import dump_json
 
@@ -57,7 +64,7 @@ def collect(folder: Path) -> None:
     for split in SPLITS:
         concatenate(dataset, fingerprint, split)
     merge_statistics(dataset, fingerprint)
-    write_manifest(dataset, fingerprint)
+    write_manifest(dataset, fingerprint, describe_files(dataset))
 
 
 def change(path: Path, edit: Callable[[bytes], bytes]) -> Path:
@@ -155,7 +162,7 @@ def test_a_damaged_shard_of_the_first_run_is_repaired_by_the_next(tmp_path, monk
             return concatenate(dataset, *args)
 
         with monkeypatch.context() as context, pytest.raises(ShardError):
-            context.setattr("algebraset.pipeline.concatenate", once(spoil))
+            context.setattr("algebraset.collect.concatenate", once(spoil))
             make(tmp_path / kind).run()
         make(tmp_path / kind).run()
         assert data_files(tmp_path / kind) == data_files(tmp_path / "clean")
@@ -293,14 +300,14 @@ def test_a_final_file_that_is_not_its_shards_is_an_error(folder):
     change(folder / "train_raw.txt", lambda content: content[:-4])
     merge_statistics(dataset, manifest["fingerprint"])
     with pytest.raises(ShardError, match=r"train_raw\.txt"):
-        write_manifest(dataset, manifest["fingerprint"])
+        write_manifest(dataset, manifest["fingerprint"], describe_files(dataset))
 
 
 def test_totals_of_another_dataset_make_no_manifest(folder):
     dataset, before = pipeline(folder).dataset, (folder / "manifest.json").read_bytes()
     merge_statistics(dataset, json.loads(before)["fingerprint"])
     with pytest.raises(ShardError, match=r"totals\.json is of another config"):
-        write_manifest(dataset, "0" * 64)
+        write_manifest(dataset, "0" * 64, describe_files(dataset))
     assert (folder / "manifest.json").read_bytes() == before
 
 

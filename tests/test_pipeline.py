@@ -6,12 +6,15 @@ import errno
 import fcntl
 import functools
 import json
+import multiprocessing
 import os
 import pty
+import signal
 import struct
 import subprocess
 import sys
 import termios
+import time
 from pathlib import Path
 
 import pytest
@@ -23,10 +26,12 @@ from algebraset import (
     DatasetPipeline,
     DatasetWriter,
     SampleError,
+    ShardError,
     get_backend_classes,
     sample_seed,
     seed_all,
 )
+from algebraset.collect import concatenate_all, merge_statistics
 from algebraset.statistics import dump_json
 from algebraset.workers import WorkerDied
 
@@ -541,3 +546,76 @@ def test_progress_is_a_bar_on_a_terminal(tmp_path):
     assert process.wait(60) == 0
     os.close(ours)
     assert b"9/9" in shown and b"\r" in shown
+
+
+@pytest.fixture
+def copied_beside(monkeypatch):
+    """Have any dataset collected as one of many samples is."""
+    monkeypatch.setattr("algebraset.pipeline.MANY_SAMPLES", 1)
+
+
+def test_many_samples_are_copied_in_another_process_to_the_same_bytes(tmp_path, copied_beside):
+    make(tmp_path / "one", n_jobs=1).run()
+    make(tmp_path / "two", n_jobs=2).run()
+    assert reproducible(tmp_path / "two") == reproducible(tmp_path / "one")
+
+
+def test_what_another_process_finds_damaged_is_named_and_made_again(tmp_path, copied_beside, monkeypatch):
+    make(tmp_path / "clean").run()
+
+    def spoil(dataset, *args):
+        shard = Path(dataset["save_dir"]) / "shards/train/0000000/raw.txt"
+        shard.write_bytes(shard.read_bytes().replace(b"1", b"2", 1))
+        return merge_statistics(dataset, *args)
+
+    with monkeypatch.context() as patch, pytest.raises(ShardError, match=r"0000000/raw\.txt is damaged"):
+        patch.setattr("algebraset.pipeline.concatenate_all", _after_a_second)
+        patch.setattr("algebraset.pipeline.merge_statistics", spoil)
+        make(tmp_path / "damaged", n_jobs=2).run()
+    make(tmp_path / "damaged", n_jobs=2).run()
+    assert reproducible(tmp_path / "damaged") == reproducible(tmp_path / "clean")
+
+
+def _after_a_second(*args):
+    time.sleep(1)
+    return concatenate_all(*args)
+
+
+def _kill(*args):
+    os.kill(os.getpid(), signal.SIGKILL)
+
+
+def _exit(*args):
+    os._exit(0)
+
+
+def _raise(*args):
+    raise RuntimeError("what went wrong")
+
+
+def _for_ever(*args):
+    while True:
+        time.sleep(1)
+
+
+@pytest.mark.parametrize("end, how", [(_kill, "SIGKILL"), (_exit, "exit code 0"), (_raise, "what went wrong")])
+def test_when_the_other_process_fails_the_run_says_so_and_can_be_continued(
+    tmp_path, copied_beside, monkeypatch, end, how
+):
+    make(tmp_path / "clean").run()
+    with monkeypatch.context() as patch, pytest.raises((WorkerDied, RuntimeError), match=how):
+        patch.setattr("algebraset.pipeline.concatenate_all", end)
+        make(tmp_path / "failed", n_jobs=2).run()
+    make(tmp_path / "failed", n_jobs=2).run()
+    assert reproducible(tmp_path / "failed") == reproducible(tmp_path / "clean")
+
+
+def test_when_counting_fails_no_process_is_left(tmp_path, copied_beside, monkeypatch):
+    def interrupted(*args):
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr("algebraset.pipeline.concatenate_all", _for_ever)
+    monkeypatch.setattr("algebraset.pipeline.merge_statistics", interrupted)
+    with pytest.raises(KeyboardInterrupt):
+        make(tmp_path, n_jobs=2).run()
+    assert not multiprocessing.active_children()

@@ -84,6 +84,13 @@ def concatenate(dataset: Mapping[str, Any], fingerprint: str, split: str) -> Non
             path.unlink(missing_ok=True)
 
 
+def concatenate_all(dataset: Mapping[str, Any], fingerprint: str) -> dict[str, Any]:
+    """Write the final files of all splits, as `concatenate` does; return what `describe_files` does."""
+    for split in dataset["splits"]:
+        concatenate(dataset, fingerprint, split)
+    return describe_files(dataset)
+
+
 def merge_statistics(dataset: Mapping[str, Any], fingerprint: str) -> dict[str, Any]:
     """Merge the sidecars of all splits into `statistics.json`; return its content.
 
@@ -148,27 +155,35 @@ def merge_statistics(dataset: Mapping[str, Any], fingerprint: str) -> dict[str, 
     return summary
 
 
-def write_manifest(dataset: Mapping[str, Any], fingerprint: str) -> dict[str, Any]:
+def describe_files(dataset: Mapping[str, Any]) -> dict[str, Any]:
+    """Read the final files of all splits; return bytes, lines and SHA-256 by file name."""
+    return {path.name: _describe(path) for split in dataset["splits"] for path in data_files(dataset, split).values()}
+
+
+def write_manifest(dataset: Mapping[str, Any], fingerprint: str, files: Mapping[str, Any]) -> dict[str, Any]:
     """Write `manifest.json` and `SHA256SUMS` of a finished dataset; return the manifest.
 
     The manifest says how the dataset came about; `SHA256SUMS` covers the data files alone, so it is the same
     wherever the dataset is built.
 
+    Args:
+        dataset: the resolved dataset.
+        fingerprint: what the shards were made with.
+        files: the final files, by `describe_files`.
+
     Raises:
         ShardError: a final file has not the bytes that its shards have, or the totals are of another dataset.
     """
     folder = Path(dataset["save_dir"])
-    files: dict[str, Any] = {}
     problems: list[str] = []
     totals = load_json(totals_file(folder).read_bytes())
     if (totals["fingerprint"], totals["splits"]) != (fingerprint, dataset["splits"]):
         raise ShardError(f"{totals_file(folder)} is of another config or generator: remove it and run again")
     for split, num_samples in dataset["splits"].items():
         for kind, path in data_files(dataset, split).items():
-            entry = _describe(path)
+            entry = files[path.name]
             if (entry["lines"], entry["bytes"]) != (num_samples, totals["bytes"][split].get(kind, 0)):
                 problems.append(f"{path} is not what its shards add up to: remove it and run again")
-            files[path.name] = entry
     _raise(problems, "the dataset")
     summary = load_json((folder / "statistics.json").read_bytes())
     ledger = folder / "timeouts.jsonl"

@@ -124,7 +124,8 @@ def merge_statistics(dataset: Mapping[str, Any], path: Path) -> None:
 
 def write_manifest(dataset: Mapping[str, Any], path: Path) -> None:
     """Write `manifest.json` and `SHA256SUMS` beside `recipe.json` at `path`; see `collect.write_manifest`."""
-    collect.write_manifest(*_located(dataset, path))
+    located, fingerprint = _located(dataset, path)
+    collect.write_manifest(located, fingerprint, collect.describe_files(located))
     (path.parent / "shards" / ".lock").unlink(missing_ok=True)  # this job is the last
 
 

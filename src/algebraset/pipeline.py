@@ -13,7 +13,7 @@ from pathlib import Path
 from typing import Any
 
 from algebraset.backends import load_backend
-from algebraset.collect import concatenate, merge_statistics, write_manifest, write_recipe
+from algebraset.collect import concatenate_all, merge_statistics, write_manifest, write_recipe
 from algebraset.config import config_block, escaped, resolve_dataset
 from algebraset.errors import ConfigError
 from algebraset.functions import FUNCTION_KEYS, bind_check, bind_generator, callable_digest
@@ -30,9 +30,12 @@ from algebraset.plan import (
 )
 from algebraset.shards import held_out_checksums, is_finished, locked, write_digests
 from algebraset.statistics import load_json
-from algebraset.workers import Settings, Task, WorkerDied, effective_n_jobs, write_shards
+from algebraset.workers import Settings, Task, WorkerDied, effective_n_jobs, in_other_process, write_shards
 
 logger = logging.getLogger("algebraset")
+
+MANY_SAMPLES = 500_000
+"""From so many on, counting duplicates takes longer than the start of a process."""
 
 
 class DatasetPipeline:
@@ -251,10 +254,7 @@ def run_dataset(
                     logger.warning("%s: %s. Trying once more", dataset["save_dir"], death)
                     progress.rewind(done)
                     _generate(dataset, recipe, make_recipe, splits, progress)
-        for split in dataset["splits"]:
-            concatenate(dataset, recipe.fingerprint, split)
-        merge_statistics(dataset, recipe.fingerprint)
-        write_manifest(dataset, recipe.fingerprint)
+        _collect(dataset, recipe.fingerprint)
         totals_file(dataset["save_dir"]).unlink()
         if not dataset["keep_shards"]:
             shutil.rmtree(Path(dataset["save_dir"]) / "shards", ignore_errors=True)
@@ -299,6 +299,19 @@ def _generate(
         if split in for_later:
             sidecars = (Shard.of(save_dir, batch).sidecar for batch in plan_split(dataset, split))
             write_digests(sidecars, digests_file(save_dir, split))
+
+
+def _collect(dataset: Mapping[str, Any], fingerprint: str) -> None:
+    """Make the final files of the shards; with many samples another process copies while this one counts duplicates."""
+    total, counted = sum(dataset["splits"].values()), dataset["leakage"] != "ignore"
+    if counted and total >= MANY_SAMPLES and effective_n_jobs(dataset["n_jobs"]) > 1:
+        with in_other_process(concatenate_all, dataset, fingerprint) as copied:
+            merge_statistics(dataset, fingerprint)
+            files = copied()
+    else:
+        files = concatenate_all(dataset, fingerprint)
+        merge_statistics(dataset, fingerprint)
+    write_manifest(dataset, fingerprint, files)
 
 
 def _is_complete(dataset: Mapping[str, Any], recipe: Recipe, overwrite: bool) -> bool:

@@ -13,6 +13,7 @@ import os
 import pickle
 import signal
 import sys
+import traceback
 from collections import deque
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from contextlib import contextmanager
@@ -203,6 +204,50 @@ def finished_chunks(
             pool.join()
 
 
+@contextmanager
+def in_other_process(function: Callable[..., Any], *arguments: Any) -> Iterator[Callable[[], Any]]:
+    """Call a function in another process; give what waits for its result. On the way out that process has ended.
+
+    Raises:
+        WorkerDied: when waiting, if it was killed; what the function raises is raised then, too.
+    """
+    from algebraset.processes import WorkerContext
+
+    context = WorkerContext()
+    receiving, sending = context.Pipe(duplex=False)
+    process = context.Process(target=_send_result, args=(sending, os.getpid(), function, arguments), daemon=True)
+
+    def result() -> Any:
+        try:
+            value, error = receiving.recv()
+        except EOFError:
+            process.join()
+            how = _how_it_ended(process.exitcode)
+            raise WorkerDied(f"the process of {function.__name__} died ({how}); what was finished is kept") from None
+        if error is not None:
+            raise error
+        return value
+
+    with receiving:
+        with sending, _environment(PYTHONSAFEPATH="1"):
+            process.start()
+        try:
+            yield result
+        finally:
+            process.terminate()
+            process.join()
+
+
+def _send_result(sending: Any, parent: int, function: Callable[..., Any], arguments: tuple[Any, ...]) -> None:
+    _obey(parent)
+    try:
+        sending.send((function(*arguments), None))
+    except Exception as error:
+        if not isinstance(error, AlgebrasetError):
+            error.add_note(traceback.format_exc())  # where it was raised, which does not cross to the parent by itself
+        sending.send((None, error))
+
+
 def _in_order(
     pool: Any, chunks: Iterator[Chunk], window: int, settings: Settings, notes: Path
 ) -> Iterator[tuple[Chunk, Samples]]:
@@ -270,17 +315,22 @@ _samples_left: float = math.inf  # until it is replaced
 def _start_worker(make_recipe: bytes, parent: int, settings: Settings, notes: Path) -> None:
     global _recipe, _watchdog, _samples_left
 
-    end_with(parent)
+    _obey(parent)
     with loading():
         _recipe = pickle.loads(make_recipe)()
-    # Ctrl-C reaches the whole process group; the parent decides and stops its workers itself. SageMath, once loaded,
-    # has a handler of its own for it. SIGTERM must not wait for Python code to be reached: C code may run long.
-    signal.signal(signal.SIGINT, signal.SIG_IGN)
-    signal.signal(signal.SIGTERM, signal.SIG_DFL)
+    _obey(parent)  # SageMath, once loaded, has a handler of its own for Ctrl-C
     if settings.sample_timeout is not None:
         _watchdog = Watchdog(settings.sample_timeout, notes)
     if settings.recycle_after is not None:
         _samples_left = settings.recycle_after
+
+
+def _obey(parent: int) -> None:
+    """Leave it to the parent when to end: Ctrl-C reaches the whole process group, and it stops its workers itself."""
+    end_with(parent)
+    signal.signal(signal.SIGINT, signal.SIG_IGN)
+    # SIGTERM must not wait for Python code to be reached: C code may run long.
+    signal.signal(signal.SIGTERM, signal.SIG_DFL)
 
 
 @contextmanager
@@ -318,16 +368,19 @@ def _work(chunk: Chunk) -> Samples:
 
 
 def _explain_death(chunk: Chunk, exitcode: int | None) -> str:
-    from algebraset.processes import EXITED
-
-    how = f"exit code {0 if exitcode == EXITED else exitcode}"
-    if exitcode is not None and exitcode < 0:
-        name = signal.Signals(-exitcode).name
-        how = f"{name}, perhaps because memory ran out" if name == "SIGKILL" else name
     return (
-        f"a worker process died ({how}) at samples {chunk.start} to {chunk.stop - 1} of split "
+        f"a worker process died ({_how_it_ended(exitcode)}) at samples {chunk.start} to {chunk.stop - 1} of split "
         f"{chunk.task.batch.split!r} (batch {chunk.task.batch.number}); what was finished before is kept"
     )
+
+
+def _how_it_ended(exitcode: int | None) -> str:
+    from algebraset.processes import EXITED
+
+    if exitcode is None or exitcode >= 0:
+        return f"exit code {0 if exitcode == EXITED else exitcode}"
+    name = signal.Signals(-exitcode).name
+    return f"{name}, perhaps because memory ran out" if name == "SIGKILL" else name
 
 
 @contextmanager
