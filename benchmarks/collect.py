@@ -126,7 +126,7 @@ def _pipeline(folder: str, shards: int, samples: int, generator: str) -> Any:
     from algebraset import DatasetPipeline
 
     return DatasetPipeline(
-        getattr(generators, generator),
+        generators.named(generator),
         generators.statistics if generator == "sums" else None,
         save_dir=folder,
         splits={"train": shards * samples},

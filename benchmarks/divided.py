@@ -8,6 +8,7 @@ import time
 from pathlib import Path
 from typing import Any
 
+from benchmarks import generators
 from benchmarks.harness import ROOT, WORKERS, execute, run, scratch
 
 GENERATOR = "generator, by the clock around it"
@@ -35,7 +36,6 @@ def run_pipeline(generator: str, count: int, save_dir: str) -> dict[str, float]:
     from algebraset import DatasetPipeline
     from algebraset import pipeline as steps
     from algebraset.workers import Pace
-    from benchmarks import generators
 
     reached: dict[str, float] = {}
 
@@ -48,7 +48,7 @@ def run_pipeline(generator: str, count: int, save_dir: str) -> dict[str, float]:
 
     settings = {"save_dir": save_dir, "splits": {"train": count}, "batch_size": max(1, count // 4), "verbose": False}
     whole = DatasetPipeline(
-        getattr(generators, generator), generators.statistics, n_jobs=WORKERS, backend="sympy", **settings
+        generators.named(generator), generators.statistics, n_jobs=WORKERS, backend="sympy", **settings
     )
     started = time.perf_counter()
     with (
@@ -57,10 +57,7 @@ def run_pipeline(generator: str, count: int, save_dir: str) -> dict[str, float]:
     ):
         whole.run()
     finished = time.perf_counter()
-    own, longest = _generator_seconds(Path(save_dir), count)
-    # The worker that does not try the first sample imports SymPy in its first call, the longest. That is part of the
-    # start: the other one imports it at the same time.
-    own -= longest
+    own = _generator_seconds(Path(save_dir), count)
     samples = WORKERS * (reached["collecting"] - reached["samples"])
     return {
         GENERATOR: own,
@@ -78,7 +75,7 @@ def workflow(generator: str, count: int) -> dict[str, float]:
     """
     with scratch() as folder:
         dataset = {
-            "generator": f"benchmarks.generators:{generator}",
+            "generator": generators.path(generator),
             "statistics": "benchmarks.generators:statistics",
             "save_dir": "data",
             "splits": {"train": count},
@@ -102,7 +99,7 @@ def _divide(data: Path, count: int, finished: float) -> dict[str, float]:
     samples = sum(clock["finished"] - clock["started"] for clock in clocks)
     ends = sorted(clock["finished"] for clock in clocks)
     made = (logs / "manifest.tsv").stat().st_mtime  # Snakemake writes it when the last job has ended
-    (own, _), wait = _generator_seconds(data, count), ends[-1] - ends[-WORKERS]
+    own, wait = _generator_seconds(data, count), ends[-1] - ends[-WORKERS]
     starts = sum(clock["started"] for clock in clocks) - sum(generate)
     return {
         GENERATOR: own,
@@ -121,7 +118,7 @@ def _clock(sidecar: Path) -> dict[str, float]:
         return json.loads(file.readline())["timing"]
 
 
-def _generator_seconds(data: Path, count: int) -> tuple[float, float]:
-    """Return the seconds of all calls of the generator and of the longest, by what the clock said around each."""
+def _generator_seconds(data: Path, count: int) -> float:
+    """Return the seconds of all calls of the generator, by what the clock said around each."""
     timing = json.loads((data / "statistics.json").read_text())["timing"]["train"]["generation_time"]
-    return count * timing["mean"], timing["max"]
+    return count * timing["mean"]

@@ -91,7 +91,7 @@ def bare_loop(generator: str, count: int) -> float:
     """Return the seconds of calling a generator with the seeds of a dataset, which are made beforehand."""
     from algebraset.seeds import sample_seed
 
-    generate = getattr(generators, generator)
+    generate = generators.named(generator)
     seeds = [sample_seed(42, "train", index) for index in range(count)]
     generate(seeds[0])
 
@@ -133,7 +133,7 @@ def theirs(**dataset: Any) -> float:
 def _arguments(generator: str, count: int, batch_size: int, n_jobs: int, save_dir: str) -> dict[str, Any]:
     Path(save_dir).mkdir()
     return {
-        "instance_generator": getattr(generators, generator),
+        "instance_generator": generators.named(generator),
         "statistics_calculator": generators.statistics,
         "save_dir": save_dir,
         "save_text": True,

@@ -73,9 +73,9 @@ def _load(generator: str) -> None:
     from algebraset.generate import load_recipe
     from algebraset.workers import loading
 
-    functions = SUMS | {"generator": f"benchmarks.generators:{generator}"}
+    functions = SUMS | {"generator": generators.path(generator)}
     with loading():
-        _generate = getattr(generators, generator)
+        _generate = generators.named(generator)
         _recipe = load_recipe(resolve_dataset(functions | {"splits": {"train": 1}, "root_seed": 42}))
 
 

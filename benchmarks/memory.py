@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from benchmarks import jobs
+from benchmarks import generators, jobs
 from benchmarks.harness import Options, Result, compare, execute, scratch
 
 LARGER = 1.10  # at most so many times the peak of the small one
@@ -40,12 +40,13 @@ def of_collecting(options: Options) -> list[Result]:
 
 def over_a_long_run(options: Options) -> list[Result]:
     """Compare workers after few and after many samples with SymPy, whose cache grows; recycled ones are replaced."""
+    expressions = generators.path("expressions")
     few, many = options.size(1000, 50), options.size(10_000, 200)
     results = []
     for name, generator, flags in (
         ("polynomial_factorization", "polynomial_factorization", []),
-        ("expressions", "benchmarks.generators:expressions", []),
-        (f"expressions, recycle_after {few}", "benchmarks.generators:expressions", [f"--recycle-after={few}"]),
+        ("expressions", expressions, []),
+        (f"expressions, recycle_after {few}", expressions, [f"--recycle-after={few}"]),
     ):
         with scratch() as folder:
             data = folder / "data"

@@ -5,6 +5,7 @@ from __future__ import annotations
 import dataclasses
 from time import perf_counter
 
+from benchmarks import generators
 from benchmarks.divided import GENERATOR
 from benchmarks.harness import Options, Result, run
 from benchmarks.jobs import SUMS
@@ -13,7 +14,7 @@ from benchmarks.jobs import SUMS
 CASES = {
     "sums": (SUMS, 5000),
     "polynomial_addition": ({"generator": "polynomial_addition", "statistics": "polynomial_addition"}, 2500),
-    "factorization": (SUMS | {"generator": "benchmarks.generators:factorization"}, 200),
+    "factorization": (SUMS | {"generator": generators.path("factorization")}, 200),
 }
 
 CHUNKS = 8
