@@ -359,6 +359,7 @@ def draw_samples(
                 raise sample_error(recipe, split, index, attempt, wrong) from None
             if held_out and _digest_of(recipe, split, index, attempt, problem) in held_out:
                 reasons.append("leak")
+                del pair, problem, answer
                 continue
             yield problem, answer, attempt, perf_counter() - begin, reasons, timeouts
             del pair, problem, answer  # before the next is made; see `_make_samples`
