@@ -1,6 +1,7 @@
 """The generators of the benchmarks. Both sides of a comparison call the same function.
 
-Those that use SymPy are in `sympy_generators`, which imports it before anything else, as a user's module would.
+Those that use SymPy are in `sympy_generators`, those that use calt-x's sampler too in `calt_generators`: modules that
+import these first of all, as a user's would.
 """
 
 from __future__ import annotations
@@ -10,10 +11,20 @@ import random
 from collections.abc import Callable
 from typing import Any
 
+MODULES = {
+    "sums": "generators",
+    "long_texts": "generators",
+    "factorization": "sympy_generators",
+    "expressions": "sympy_generators",
+    "addition": "calt_generators",
+    "ten_additions": "calt_generators",
+    "stragglers": "calt_generators",
+}
+
 
 def path(name: str) -> str:
-    """Return what a config calls a generator of this module or of `sympy_generators`."""
-    return f"benchmarks.{'generators' if name in globals() else 'sympy_generators'}:{name}"
+    """Return what a config calls a generator."""
+    return f"benchmarks.{MODULES[name]}:{name}"
 
 
 def named(name: str) -> Callable[[int], Any]:

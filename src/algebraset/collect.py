@@ -99,6 +99,23 @@ def merge_statistics(dataset: Mapping[str, Any], fingerprint: str) -> dict[str, 
     Raises:
         ShardError: as `concatenate`.
     """
+    summary, totals = merged_statistics(dataset, fingerprint)
+    write_statistics(dataset, summary, totals)
+    return summary
+
+
+def write_statistics(dataset: Mapping[str, Any], summary: Mapping[str, Any], totals: Mapping[str, Any]) -> None:
+    """Write what `merged_statistics` returned to `statistics.json` and `shards/totals.json`."""
+    write_atomically(totals_file(dataset["save_dir"]), dump_json(totals) + "\n")
+    write_atomically(Path(dataset["save_dir"]) / "statistics.json", dump_json(summary, indent=2) + "\n")
+
+
+def merged_statistics(dataset: Mapping[str, Any], fingerprint: str) -> tuple[dict[str, Any], dict[str, Any]]:
+    """Merge the sidecars of all splits, and count duplicates; return the statistics, and what the manifest needs.
+
+    Raises:
+        ShardError: as `concatenate`.
+    """
     splits: dict[str, Any] = {}
     timing: dict[str, Any] = {}
     sizes: dict[str, Counter[str]] = {}
@@ -149,10 +166,7 @@ def merge_statistics(dataset: Mapping[str, Any], fingerprint: str) -> dict[str, 
         "versions": {name: ", ".join(sorted(found)) for name, found in sorted(versions.items())},
         "timeouts": timeouts,
     }
-    write_atomically(totals_file(dataset["save_dir"]), dump_json(totals) + "\n")
-    summary = {"splits": splits, "timing": timing}
-    write_atomically(Path(dataset["save_dir"]) / "statistics.json", dump_json(summary, indent=2) + "\n")
-    return summary
+    return {"splits": splits, "timing": timing}, totals
 
 
 def describe_files(dataset: Mapping[str, Any]) -> dict[str, Any]:
@@ -204,7 +218,7 @@ def write_manifest(dataset: Mapping[str, Any], fingerprint: str, files: Mapping[
     write_atomically(folder / "manifest.json", dump_json(manifest, indent=2) + "\n")
     sums = "".join(f"{entry['sha256']}  {name}\n" for name, entry in files.items())
     write_atomically(folder / "SHA256SUMS", sums)
-    _remove_leftovers(folder)
+    remove_leftovers(folder)
     return manifest
 
 
@@ -358,7 +372,7 @@ def _raise(problems: list[str], what: str) -> None:
         )
 
 
-def _remove_leftovers(folder: Path) -> None:
+def remove_leftovers(folder: Path) -> None:
     """Remove what killed runs left under temporary names: the manifest is written last, when nobody needs them."""
     patterns = (".*.[0-9]*.tmp", "shards/.*.[0-9]*.tmp", "shards/*/.*.part", "shards/*/.*.parts")
     for path in [path for pattern in patterns for path in folder.glob(pattern)]:

@@ -2,13 +2,14 @@
 
 Problems are compared by 128-bit digests. These are counted in parts of `PART_SIZE` digests at most, so memory does not
 grow with the dataset (but for where the parts of a file begin: 10^9 samples take some 20 MB). More digests than one
-part holds are first scattered to parts of a temporary file by their first byte, and where such a part is still too
-large it is scattered again by the second (16 bytes a sample of disk). Equal digests stay together: where a great part
-of all samples is the same problem, so is their part.
+part holds are first scattered to parts of a temporary file, one a split, by their first byte, and where such a part is
+still too large it is scattered again by the second (16 bytes a sample of disk). Equal digests stay together: where a
+great part of all samples is the same problem, so is their part.
 """
 
 from __future__ import annotations
 
+import errno
 import os
 from array import array
 from collections import Counter
@@ -29,6 +30,9 @@ PART_SIZE = 65_536
 
 CACHED = 16_384
 """Digests compared at a time. So many fit into a processor's cache, where each takes half the time."""
+
+SLICES = 8
+"""Most slices of a part to compare one after the other: each looks at the keys of the whole part."""
 
 PIECE = 1 << 20
 """Bytes of digests to scatter at a time, so that each part gets many of them at once."""
@@ -91,7 +95,7 @@ def _count(digests: Mapping[str, bytes], found: dict[str, dict[str, Any]]) -> No
     repeated: set[int] = set()
     # By a byte that no digests were scattered by.
     keys = {split: content[LEVELS::DIGEST_SIZE] for split, content in digests.items()}
-    slices = -(-sum(map(len, keys.values())) // CACHED)
+    slices = min(SLICES, -(-sum(map(len, keys.values())) // CACHED))
     for number in range(slices):
         chosen = bytes(byte * slices >> 8 == number for byte in range(256))
         selected = {split: list(compress(halves[split], keys[split].translate(chosen))) for split in digests}
@@ -182,7 +186,11 @@ class _Scattered:
     def pieces(self, number: int) -> Iterator[bytes]:
         """Yield what each piece has of a part."""
         for place, starts in self._pieces:
-            yield os.pread(self._file.fileno(), starts[number + 1] - starts[number], place + starts[number])
+            size = starts[number + 1] - starts[number]
+            piece = os.pread(self._file.fileno(), size, place + starts[number])
+            if len(piece) != size:
+                raise OSError(errno.EIO, "a temporary file of digests was read only in part")
+            yield piece
 
 
 def _gathered(pieces: Iterable[bytes]) -> Iterator[bytes]:

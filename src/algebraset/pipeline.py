@@ -13,9 +13,16 @@ from pathlib import Path
 from typing import Any
 
 from algebraset.backends import load_backend
-from algebraset.collect import concatenate_all, merge_statistics, write_manifest, write_recipe
+from algebraset.collect import (
+    concatenate_all,
+    merged_statistics,
+    remove_leftovers,
+    write_manifest,
+    write_recipe,
+    write_statistics,
+)
 from algebraset.config import config_block, escaped, resolve_dataset
-from algebraset.errors import ConfigError
+from algebraset.errors import ConfigError, ShardError
 from algebraset.functions import FUNCTION_KEYS, bind_check, bind_generator, callable_digest
 from algebraset.generate import Recipe, load_recipe, make_recipe
 from algebraset.plan import (
@@ -303,14 +310,26 @@ def _generate(
 
 def _collect(dataset: Mapping[str, Any], fingerprint: str) -> None:
     """Make the final files of the shards; with many samples another process copies while this one counts duplicates."""
-    total, counted = sum(dataset["splits"].values()), dataset["leakage"] != "ignore"
-    if counted and total >= MANY_SAMPLES and effective_n_jobs(dataset["n_jobs"]) > 1:
-        with in_other_process(concatenate_all, dataset, fingerprint) as copied:
-            merge_statistics(dataset, fingerprint)
-            files = copied()
+    folder = Path(dataset["save_dir"])
+    remove_leftovers(folder)  # copies of a killed run may fill the disk
+    many = sum(dataset["splits"].values()) >= MANY_SAMPLES and dataset["leakage"] != "ignore"
+    # Elsewhere than on Linux nothing ends the other process when this one is killed.
+    if many and effective_n_jobs(dataset["n_jobs"]) > 1 and sys.platform == "linux":
+        try:
+            with in_other_process(concatenate_all, dataset, fingerprint) as copied:
+                try:
+                    merged = merged_statistics(dataset, fingerprint)
+                except ShardError:
+                    copied()  # which deletes what it finds damaged, so that its error may be the cause of this one
+                    raise
+                files = copied()
+        except BaseException:
+            remove_leftovers(folder)
+            raise
     else:
         files = concatenate_all(dataset, fingerprint)
-        merge_statistics(dataset, fingerprint)
+        merged = merged_statistics(dataset, fingerprint)
+    write_statistics(dataset, *merged)  # now that the files are there which they are of
     write_manifest(dataset, fingerprint, files)
 
 

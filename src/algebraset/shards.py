@@ -169,7 +169,11 @@ def read_digests(path: Path, header: Mapping[str, Any]) -> Iterator[bytes]:
         ShardError: they are not the bytes that were written; raised after the last piece.
     """
     checksum = hashlib.sha256()
-    with open(path, "rb") as file, naming(path):
+    try:
+        file = open(path, "rb")  # noqa: SIM115
+    except FileNotFoundError as error:  # another job found the shard damaged, and deleted it
+        raise ShardError(f"{path}: {error.strerror}") from error
+    with file, naming(path):
         file.readline()
         file.readline()
         while piece := file.read(BLOCK):  # a multiple of a digest's size

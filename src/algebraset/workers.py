@@ -220,7 +220,7 @@ def in_other_process(function: Callable[..., Any], *arguments: Any) -> Iterator[
     def result() -> Any:
         try:
             value, error = receiving.recv()
-        except EOFError:
+        except (EOFError, OSError):  # it died, perhaps within a message
             process.join()
             how = _how_it_ended(process.exitcode)
             raise WorkerDied(f"the process of {function.__name__} died ({how}); what was finished is kept") from None
@@ -229,13 +229,17 @@ def in_other_process(function: Callable[..., Any], *arguments: Any) -> Iterator[
         return value
 
     with receiving:
-        with sending, _environment(PYTHONSAFEPATH="1"):
-            process.start()
         try:
+            try:
+                with sending, _environment(PYTHONSAFEPATH="1"):
+                    process.start()
+            except OSError as error:
+                raise _no_workers(error) from error
             yield result
         finally:
-            process.terminate()
-            process.join()
+            if process.pid is not None:
+                process.terminate()
+                process.join()
 
 
 def _send_result(sending: Any, parent: int, function: Callable[..., Any], arguments: tuple[Any, ...]) -> None:
@@ -244,8 +248,13 @@ def _send_result(sending: Any, parent: int, function: Callable[..., Any], argume
         sending.send((function(*arguments), None))
     except Exception as error:
         if not isinstance(error, AlgebrasetError):
-            error.add_note(traceback.format_exc())  # where it was raised, which does not cross to the parent by itself
-        sending.send((None, error))
+            error.add_note(traceback.format_exc())  # where it was raised, which does not cross by itself
+        try:
+            pickle.loads(pickle.dumps(error))
+        except Exception:  # not every exception can cross to another process
+            sending.send((None, AlgebrasetError("".join(traceback.format_exception(error)))))
+        else:
+            sending.send((None, error))
 
 
 def _in_order(
