@@ -5,6 +5,7 @@ The files are read from the page cache, where writing them has left them.
 
 from __future__ import annotations
 
+import json
 import os
 from collections.abc import Callable
 from pathlib import Path
@@ -90,11 +91,12 @@ def make_shards(**dataset: Any) -> None:
 
 
 def concatenate(**dataset: Any) -> float:
-    """Return the seconds of concatenating all shards, as the job does."""
-    from algebraset import jobs
+    """Return the seconds of concatenating and checking all shards, as the job does before it reads them back."""
+    from algebraset import collect
 
     resolved, recipe = _pipeline(**dataset).dataset, Path(dataset["folder"], "recipe.json")
-    return seconds(lambda: jobs.concatenate(resolved, recipe, "train"))
+    fingerprint = json.loads(recipe.read_text())["fingerprint"]
+    return seconds(lambda: collect.concatenate(resolved, fingerprint, "train"))
 
 
 def merge(**dataset: Any) -> float:

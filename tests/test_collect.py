@@ -64,7 +64,12 @@ def collect(folder: Path) -> None:
     for split in SPLITS:
         concatenate(dataset, fingerprint, split)
     merge_statistics(dataset, fingerprint)
-    write_manifest(dataset, fingerprint, describe_files(dataset))
+    write_manifest(dataset, fingerprint, describe_all(dataset))
+
+
+def describe_all(dataset: dict) -> dict:
+    """Return checksums and sizes of all final files, as the manifest takes them."""
+    return {name: entry for split in SPLITS for name, entry in describe_files(dataset, split).items()}
 
 
 def change(path: Path, edit: Callable[[bytes], bytes]) -> Path:
@@ -300,14 +305,14 @@ def test_a_final_file_that_is_not_its_shards_is_an_error(folder):
     change(folder / "train_raw.txt", lambda content: content[:-4])
     merge_statistics(dataset, manifest["fingerprint"])
     with pytest.raises(ShardError, match=r"train_raw\.txt"):
-        write_manifest(dataset, manifest["fingerprint"], describe_files(dataset))
+        write_manifest(dataset, manifest["fingerprint"], describe_all(dataset))
 
 
 def test_totals_of_another_dataset_make_no_manifest(folder):
     dataset, before = pipeline(folder).dataset, (folder / "manifest.json").read_bytes()
     merge_statistics(dataset, json.loads(before)["fingerprint"])
     with pytest.raises(ShardError, match=r"totals\.json is of another config"):
-        write_manifest(dataset, "0" * 64, describe_files(dataset))
+        write_manifest(dataset, "0" * 64, describe_all(dataset))
     assert (folder / "manifest.json").read_bytes() == before
 
 

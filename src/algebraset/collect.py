@@ -85,10 +85,12 @@ def concatenate(dataset: Mapping[str, Any], fingerprint: str, split: str) -> Non
 
 
 def concatenate_all(dataset: Mapping[str, Any], fingerprint: str) -> dict[str, Any]:
-    """Write the final files of all splits, as `concatenate` does; return what `describe_files` does."""
+    """Write the final files of all splits, as `concatenate` does; return what `describe_files` does of all."""
+    files: dict[str, Any] = {}
     for split in dataset["splits"]:
         concatenate(dataset, fingerprint, split)
-    return describe_files(dataset)
+        files |= describe_files(dataset, split)
+    return files
 
 
 def merge_statistics(dataset: Mapping[str, Any], fingerprint: str) -> dict[str, Any]:
@@ -169,9 +171,9 @@ def merged_statistics(dataset: Mapping[str, Any], fingerprint: str) -> tuple[dic
     return {"splits": splits, "timing": timing}, totals
 
 
-def describe_files(dataset: Mapping[str, Any]) -> dict[str, Any]:
-    """Read the final files of all splits; return bytes, lines and SHA-256 by file name."""
-    return {path.name: _describe(path) for split in dataset["splits"] for path in data_files(dataset, split).values()}
+def describe_files(dataset: Mapping[str, Any], split: str) -> dict[str, Any]:
+    """Read the final files of a split; return bytes, lines and SHA-256 by file name."""
+    return {path.name: _describe(path) for path in data_files(dataset, split).values()}
 
 
 def write_manifest(dataset: Mapping[str, Any], fingerprint: str, files: Mapping[str, Any]) -> dict[str, Any]:
@@ -183,7 +185,7 @@ def write_manifest(dataset: Mapping[str, Any], fingerprint: str, files: Mapping[
     Args:
         dataset: the resolved dataset.
         fingerprint: what the shards were made with.
-        files: the final files, by `describe_files`.
+        files: the final files of all splits, by `describe_files`.
 
     Raises:
         ShardError: a final file has not the bytes that its shards have, or the totals are of another dataset.

@@ -16,9 +16,11 @@ from typing import Any
 from algebraset import collect, shards
 from algebraset.config import read_resolved
 from algebraset.errors import plain_errors, sample_command
+from algebraset.formats import write_atomically
 from algebraset.generate import load_recipe, require_fixed_hashing
-from algebraset.plan import Batch, Shard, digests_file, parts, plan_split
+from algebraset.plan import Batch, Shard, checksums_file, digests_file, parts, plan_split
 from algebraset.shards import ShardWriter, held_out_checksums, is_finished, merge_shards
+from algebraset.statistics import dump_json, load_json
 from algebraset.workers import Chunk, Settings, Task, end_with, finished_chunks, loading, write_shards
 
 
@@ -113,8 +115,15 @@ def write_digests(dataset: Mapping[str, Any], path: Path, split: str) -> None:
 
 
 def concatenate(dataset: Mapping[str, Any], path: Path, split: str) -> None:
-    """Write the final files of a split, beside `recipe.json` at `path`; see `collect.concatenate`."""
-    collect.concatenate(*_located(dataset, path), split)
+    """Write the final files of a split, beside `recipe.json` at `path`, and then their checksums, read from the disk.
+
+    Raises:
+        ShardError: as `collect.concatenate`.
+    """
+    located, fingerprint = _located(dataset, path)
+    collect.concatenate(located, fingerprint, split)
+    described = collect.describe_files(located, split)
+    write_atomically(checksums_file(located["save_dir"], split), dump_json(described) + "\n")
 
 
 def merge_statistics(dataset: Mapping[str, Any], path: Path) -> None:
@@ -125,7 +134,10 @@ def merge_statistics(dataset: Mapping[str, Any], path: Path) -> None:
 def write_manifest(dataset: Mapping[str, Any], path: Path) -> None:
     """Write `manifest.json` and `SHA256SUMS` beside `recipe.json` at `path`; see `collect.write_manifest`."""
     located, fingerprint = _located(dataset, path)
-    collect.write_manifest(located, fingerprint, collect.describe_files(located))
+    files: dict[str, Any] = {}
+    for split in located["splits"]:
+        files |= load_json(checksums_file(located["save_dir"], split).read_bytes())
+    collect.write_manifest(located, fingerprint, files)
     (path.parent / "shards" / ".lock").unlink(missing_ok=True)  # this job is the last
 
 

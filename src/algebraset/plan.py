@@ -106,6 +106,11 @@ def digests_file(save_dir: str | Path, split: str) -> Path:
     return Path(save_dir) / "shards" / f"{split}.digests"
 
 
+def checksums_file(save_dir: str | Path, split: str) -> Path:
+    """Return the temporary file with the checksums of a split's final files, from the job that writes these."""
+    return Path(save_dir) / "shards" / f"{split}.checksums"
+
+
 def totals_file(save_dir: str | Path) -> Path:
     """Return the file with what the manifest needs to know of all shards together."""
     return Path(save_dir) / "shards" / "totals.json"

@@ -1,4 +1,5 @@
 # The shards become the final files. No command line grows with them: jobs get the dataset's plan and look for its shards.
+# Of the jobs that read all shards, one counts duplicates; those that copy have time for the checksums of what they wrote.
 
 
 FORMATS = {(dataset["save_text"], dataset["save_json"]) for dataset in DATASETS.values()}
@@ -14,6 +15,7 @@ for save_text, save_json in sorted(FORMATS, reverse=True):
             recipe="{save_dir}/recipe.json",
         output:
             **files,
+            checksums=temp("{save_dir}/shards/{split}.checksums"),
         log:
             "{save_dir}/logs/concatenate/{split}.log",
         benchmark:
@@ -64,6 +66,7 @@ rule statistics:
 rule manifest:
     input:
         all_data_files,
+        all_checksums,
         "{save_dir}/statistics.json",
         totals="{save_dir}/shards/totals.json",
         recipe="{save_dir}/recipe.json",

@@ -27,7 +27,7 @@ from algebraset.backends import HOW_TO_GET, MODULES
 from algebraset.config import RUN_KEYS, resolve_config, sample_settings
 from algebraset.errors import ConfigError
 from algebraset.functions import FUNCTION_KEYS, source_file
-from algebraset.plan import batch, data_files, digests_file, generation_order, num_batches
+from algebraset.plan import batch, checksums_file, data_files, digests_file, generation_order, num_batches
 from algebraset.shards import locked
 from algebraset.version import GENERATION_REVISION
 
@@ -211,6 +211,12 @@ def all_data_files(wildcards):
     """Return the final text and JSON Lines files of a dataset."""
     dataset = DATASETS[wildcards.save_dir]
     return [str(path) for split in dataset["splits"] for path in data_files(dataset, split).values()]
+
+
+def all_checksums(wildcards):
+    """Return the checksums of the final files of a dataset, one file a split."""
+    save_dir = wildcards.save_dir
+    return [str(checksums_file(save_dir, split)) for split in DATASETS[save_dir]["splits"]]
 
 
 def final_files():
