@@ -325,6 +325,17 @@ def test_running_a_finished_dataset_again_does_nothing(tmp_path):
         assert called(calls) == set()
 
 
+def test_what_a_killed_workflow_left_for_its_manifest_is_removed(tmp_path):
+    """Later, when the dataset is another one, the workflow would take it for what its own jobs have just written."""
+    left = [tmp_path / "shards" / name for name in ("train.checksums", "test.checksums", "totals.json")]
+    for root_seed in (42, 43, 43):  # another dataset, another one again, and one that is complete
+        for path in left:
+            path.parent.mkdir(parents=True, exist_ok=True)
+            path.write_text("{}")
+        make(tmp_path, root_seed=root_seed, keep_shards=True).run(overwrite=True)
+        assert not [path for path in left if path.exists()]
+
+
 @pytest.mark.parametrize("file", ["train_raw.txt", "statistics.json", "SHA256SUMS"])
 def test_a_file_that_is_missing_is_made_again(tmp_path, file):
     make(tmp_path).run()

@@ -28,6 +28,7 @@ from algebraset.generate import Recipe, load_recipe, make_recipe
 from algebraset.plan import (
     Batch,
     Shard,
+    checksums_file,
     data_files,
     digests_file,
     generation_order,
@@ -242,7 +243,7 @@ def run_dataset(
     dataset = {**dataset, "batches_per_job": 1}  # jobs are the workflow's
     with _messages(dataset["verbose"]), locked(Path(dataset["save_dir"])):
         if _is_complete(dataset, recipe, overwrite):
-            totals_file(dataset["save_dir"]).unlink(missing_ok=True)
+            _remove_temporary(dataset)
             logger.info("%s: complete, nothing to do", dataset["save_dir"])
             return
         write_recipe(dataset, recipe, Path(dataset["save_dir"]) / "recipe.json")
@@ -262,7 +263,7 @@ def run_dataset(
                     progress.rewind(done)
                     _generate(dataset, recipe, make_recipe, splits, progress)
         _collect(dataset, recipe.fingerprint)
-        totals_file(dataset["save_dir"]).unlink()
+        _remove_temporary(dataset)
         if not dataset["keep_shards"]:
             shutil.rmtree(Path(dataset["save_dir"]) / "shards", ignore_errors=True)
         logger.info("%s: %d samples", dataset["save_dir"], total)
@@ -331,6 +332,14 @@ def _collect(dataset: Mapping[str, Any], fingerprint: str) -> None:
         merged = merged_statistics(dataset, fingerprint)
     write_statistics(dataset, *merged)  # now that the files are there which they are of
     write_manifest(dataset, fingerprint, files)
+
+
+def _remove_temporary(dataset: Mapping[str, Any]) -> None:
+    """Remove what collecting leaves for the manifest; a killed run of the workflow may have left some, too."""
+    save_dir = dataset["save_dir"]
+    files = [totals_file(save_dir), *(checksums_file(save_dir, split) for split in dataset["splits"])]
+    for path in files:
+        path.unlink(missing_ok=True)
 
 
 def _is_complete(dataset: Mapping[str, Any], recipe: Recipe, overwrite: bool) -> bool:
