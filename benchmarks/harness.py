@@ -118,12 +118,14 @@ def execute(command: list[str], environment: Mapping[str, str | None] | None = N
         RuntimeError: it failed; the text is what it printed.
     """
     # The same package, hashing and numbers on both sides. gmpy2 is for one topic only: envs/sympy.yaml has it not.
+    # What Python compiles is kept, as it does by default: it is for packages that pip installed, the peers among them.
     variables: dict[str, str | None] = {
         **os.environ,
         "PYTHONPATH": os.pathsep.join([str(ROOT / "src"), str(ROOT)]),
         "PYTHONHASHSEED": "0",
         "SYMPY_GROUND_TYPES": "flint",
         "MPMATH_NOGMPY": "1",
+        "PYTHONDONTWRITEBYTECODE": None,
         **(environment or {}),
     }
     env = {name: value for name, value in variables.items() if value is not None}
