@@ -64,6 +64,12 @@ def against_limit(
         *(Result(f"{who}, {what}, share of the cores' time: {part}", share) for part, share in shares.items()),
         Result(f"{who}, {what}: the generator's speed there, of its speed in the limit", speeds),
         _share(f"what this machine gives: bare loops of {what} in {WORKERS} processes", both, None),
+        compare(
+            f"{who}, {what}, share of what two bare loops at once reach",
+            "samples/s",
+            {"run": rates["run"], "two loops at once": values["two loops at once"]},
+            more_is_better=True,
+        ),
     ]
 
 
