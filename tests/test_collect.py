@@ -20,6 +20,7 @@ from helpers import data_files, make, picky_sums, run_python, size_statistics, s
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+import algebraset.jobs
 from algebraset import ShardError
 from algebraset.collect import (
     _covered,
@@ -306,6 +307,48 @@ def test_a_final_file_that_is_not_its_shards_is_an_error(folder):
     merge_statistics(dataset, manifest["fingerprint"])
     with pytest.raises(ShardError, match=r"train_raw\.txt"):
         write_manifest(dataset, manifest["fingerprint"], describe_all(dataset))
+
+
+def run_jobs(folder: Path, *jobs: str) -> None:
+    """Run collecting jobs of the workflow."""
+    dataset = pipeline(folder).dataset
+    for name in jobs:
+        if name == "concatenate":
+            for split in SPLITS:
+                algebraset.jobs.concatenate(dataset, folder / "recipe.json", split)
+        else:
+            getattr(algebraset.jobs, name)(dataset, folder / "recipe.json")
+
+
+def test_the_jobs_of_the_workflow_write_the_manifest_of_the_api(folder):
+    collect(folder)
+    before = (folder / "manifest.json").read_bytes()
+    (folder / "manifest.json").unlink()
+    run_jobs(folder, "concatenate", "merge_statistics", "write_manifest")
+    assert (folder / "manifest.json").read_bytes() == before
+
+
+def test_a_final_file_that_changed_after_its_job_makes_no_manifest(folder):
+    run_jobs(folder, "concatenate", "merge_statistics")
+    change(folder / "train_raw.txt", lambda content: content[:-4])
+    with pytest.raises(ShardError, match=r"train_raw\.txt is not what its shards add up to"):
+        run_jobs(folder, "write_manifest")
+
+
+@pytest.mark.parametrize("name", ["train.checksums", "totals.json"])
+@pytest.mark.parametrize("content", [b"", b"{", b"[1]", b"7", b"\xff"])
+def test_a_damaged_file_of_an_earlier_job_is_named(folder, name, content):
+    run_jobs(folder, "concatenate", "merge_statistics")
+    (folder / "shards" / name).write_bytes(content)
+    with pytest.raises(ShardError, match=rf"{re.escape(name)} is damaged"):
+        run_jobs(folder, "write_manifest")
+
+
+def test_checksums_without_a_final_file_make_no_manifest(folder):
+    run_jobs(folder, "concatenate", "merge_statistics")
+    (folder / "shards/train.checksums").write_bytes(b"{}")
+    with pytest.raises(ShardError, match=r"train_raw\.txt is not what its shards add up to"):
+        run_jobs(folder, "write_manifest")
 
 
 def test_totals_of_another_dataset_make_no_manifest(folder):

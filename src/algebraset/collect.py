@@ -176,6 +176,18 @@ def describe_files(dataset: Mapping[str, Any], split: str) -> dict[str, Any]:
     return {path.name: _describe(path) for path in data_files(dataset, split).values()}
 
 
+def handed_over(path: Path) -> dict[str, Any]:
+    """Read a file that an earlier job left for the manifest.
+
+    Raises:
+        ShardError: it is damaged.
+    """
+    try:
+        return dict(load_json(path.read_bytes()))
+    except (ValueError, TypeError) as error:
+        raise ShardError(f"{path} is damaged: remove it and run again") from error
+
+
 def write_manifest(dataset: Mapping[str, Any], fingerprint: str, files: Mapping[str, Any]) -> dict[str, Any]:
     """Write `manifest.json` and `SHA256SUMS` of a finished dataset; return the manifest.
 
@@ -188,17 +200,19 @@ def write_manifest(dataset: Mapping[str, Any], fingerprint: str, files: Mapping[
         files: the final files of all splits, by `describe_files`.
 
     Raises:
-        ShardError: a final file has not the bytes that its shards have, or the totals are of another dataset.
+        ShardError: a final file has not the size that its shards add up to, or the totals are damaged or of another
+            dataset.
     """
     folder = Path(dataset["save_dir"])
     problems: list[str] = []
-    totals = load_json(totals_file(folder).read_bytes())
-    if (totals["fingerprint"], totals["splits"]) != (fingerprint, dataset["splits"]):
+    totals = handed_over(totals_file(folder))
+    if (totals.get("fingerprint"), totals.get("splits")) != (fingerprint, dataset["splits"]):
         raise ShardError(f"{totals_file(folder)} is of another config or generator: remove it and run again")
     for split, num_samples in dataset["splits"].items():
         for kind, path in data_files(dataset, split).items():
-            entry = files[path.name]
-            if (entry["lines"], entry["bytes"]) != (num_samples, totals["bytes"][split].get(kind, 0)):
+            entry, size = files.get(path.name, {}), totals["bytes"][split].get(kind, 0)
+            # The size on the disk too: the file may have changed since it was read.
+            if (entry.get("lines"), entry.get("bytes"), path.stat().st_size) != (num_samples, size, size):
                 problems.append(f"{path} is not what its shards add up to: remove it and run again")
     _raise(problems, "the dataset")
     summary = load_json((folder / "statistics.json").read_bytes())

@@ -20,7 +20,7 @@ from algebraset.formats import write_atomically
 from algebraset.generate import load_recipe, require_fixed_hashing
 from algebraset.plan import Batch, Shard, checksums_file, digests_file, parts, plan_split
 from algebraset.shards import ShardWriter, held_out_checksums, is_finished, merge_shards
-from algebraset.statistics import dump_json, load_json
+from algebraset.statistics import dump_json
 from algebraset.workers import Chunk, Settings, Task, end_with, finished_chunks, loading, write_shards
 
 
@@ -132,11 +132,15 @@ def merge_statistics(dataset: Mapping[str, Any], path: Path) -> None:
 
 
 def write_manifest(dataset: Mapping[str, Any], path: Path) -> None:
-    """Write `manifest.json` and `SHA256SUMS` beside `recipe.json` at `path`; see `collect.write_manifest`."""
+    """Write `manifest.json` and `SHA256SUMS` beside `recipe.json` at `path`, with the checksums of earlier jobs.
+
+    Raises:
+        ShardError: as `collect.write_manifest`, or checksums are damaged.
+    """
     located, fingerprint = _located(dataset, path)
     files: dict[str, Any] = {}
     for split in located["splits"]:
-        files |= load_json(checksums_file(located["save_dir"], split).read_bytes())
+        files |= collect.handed_over(checksums_file(located["save_dir"], split))
     collect.write_manifest(located, fingerprint, files)
     (path.parent / "shards" / ".lock").unlink(missing_ok=True)  # this job is the last
 

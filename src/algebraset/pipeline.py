@@ -28,7 +28,6 @@ from algebraset.generate import Recipe, load_recipe, make_recipe
 from algebraset.plan import (
     Batch,
     Shard,
-    checksums_file,
     data_files,
     digests_file,
     generation_order,
@@ -336,9 +335,8 @@ def _collect(dataset: Mapping[str, Any], fingerprint: str) -> None:
 
 def _remove_temporary(dataset: Mapping[str, Any]) -> None:
     """Remove what collecting leaves for the manifest; a killed run of the workflow may have left some, too."""
-    save_dir = dataset["save_dir"]
-    files = [totals_file(save_dir), *(checksums_file(save_dir, split) for split in dataset["splits"])]
-    for path in files:
+    totals = totals_file(dataset["save_dir"])
+    for path in [totals, *totals.parent.glob("*.checksums")]:
         path.unlink(missing_ok=True)
 
 
