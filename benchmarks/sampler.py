@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import functools
+import gc
 import random
 from typing import Any
 
@@ -55,8 +56,11 @@ def both(backend: str, number: int, repeats: int) -> dict[str, dict[str, list[fl
 
 
 def _microseconds(sampler: Any, number: int, calls: int) -> float:
+    """Return the time per polynomial; it has nothing of the garbage that the other side left."""
+
     def sample() -> None:
         for _ in range(calls):
             sampler.sample(num_samples=number)
 
+    gc.collect()
     return 1e6 * seconds(sample) / (calls * number)
