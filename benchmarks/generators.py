@@ -34,7 +34,7 @@ def named(name: str) -> Callable[[int], Any]:
 
 
 def sums(seed: int) -> tuple[list[int], int]:
-    """Return five integers and their sum: some 12 microseconds, so the cost is all in what surrounds it."""
+    """Return five integers and their sum: some ten microseconds, so that what surrounds it costs about as much."""
     random.seed(seed)
     numbers = [random.randint(1, 1000) for _ in range(5)]
     return numbers, sum(numbers)

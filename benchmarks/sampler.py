@@ -23,7 +23,7 @@ def measure(options: Options) -> list[Result]:
             if not SAGE_PYTHON.exists():
                 continue
             where = {"python": SAGE_PYTHON, "environment": {"CALT_FOLDER": str(calt_folder())}}
-        # About a second a side: within less, the machine's speed is that of the moment.
+        # Some tenths of a second a side: within less, the machine's speed is that of the moment.
         size = {"number": options.size(5000, 50), "repeats": options.repeats}
         times = run("sampler", "both", backend=backend, **size, **where).value
         for field, sides in times.items():

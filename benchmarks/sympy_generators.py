@@ -11,7 +11,7 @@ from algebraset.tasks.sympy import polynomial_factorization
 
 
 def factorization(seed: int) -> tuple[Any, Any]:
-    """Return a polynomial and its factors, as the ready task does: about a millisecond."""
+    """Return a polynomial and its factors, as the ready task does: from half a millisecond to one."""
     return polynomial_factorization.generate(seed)
 
 
