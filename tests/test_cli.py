@@ -130,6 +130,13 @@ def test_run_writes_the_dataset_that_sample_and_preview_show(folder):
     assert "test: 2 answers, 2 wrong" in wrong and "test_data.jsonl, line 1" in wrong and "train: 6 answers, 0" in wrong
 
 
+def test_a_check_that_takes_no_text_is_told_so(folder):
+    cli(folder, "run", "--configfile", config(folder))
+    (folder / "subtracting.py").write_text("def check(problem, answer):\n    return answer - 1 >= 0\n")
+    told = cli(folder, "check", "--configfile", "out/manifest.json", "--check", "subtracting.py:check", status=1)
+    assert "test_data.jsonl, line 1: the check failed, which gets values as text here: TypeError" in told.stdout
+
+
 def test_run_refuses_to_replace_another_dataset(folder):
     cli(folder, "run", "--configfile", config(folder))
     before = (folder / "out/train_raw.txt").read_bytes()

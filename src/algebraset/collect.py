@@ -261,7 +261,8 @@ def check_answers(dataset: Mapping[str, Any], check: Callable[[Any, Any], Any]) 
             try:
                 right = check(problem, answer)
             except Exception as error:
-                failed.append(f"{path}, line {count}: cannot be checked: {type(error).__name__}: {error}")
+                why = f"{type(error).__name__}: {error}"
+                failed.append(f"{path}, line {count}: the check failed, which gets values as text here: {why}")
                 continue
             if not right:
                 failed.append(f"{path}, line {count}: {problem!r} has the wrong answer {answer!r}")
